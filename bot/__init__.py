@@ -1,0 +1,1 @@
+"""Tugbot: steer coding agents from chat."""

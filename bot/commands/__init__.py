@@ -1,0 +1,1 @@
+"""Chat commands: declared once, parsed purely, explained from their declaration."""

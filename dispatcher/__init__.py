@@ -1,0 +1,1 @@
+"""Per-session dispatch of chat messages: debounce, serial lock, admission, stop. Standard library only."""

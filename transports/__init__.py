@@ -1,0 +1,1 @@
+"""Adapters to chat networks. They know their own SDK and nothing of the bot."""
