@@ -1,0 +1,80 @@
+"""Plain values that the store hands out. No SQL, no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.agents.base import Identity
+from dispatcher.model import Mode, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run, as `run <id>` shows it. Times are Unix seconds."""
+
+    id: int
+    kind: str  # agent | provision …
+    session: str
+    project: str | None
+    requested_by: str  # display name of the batch's last sender
+    agent: str | None
+    state: RunState
+    target: str
+    queued_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    model: str | None = None
+    native_session: str | None = None
+    exit_code: int | None = None
+    cost: float = 0.0  # US dollars of this run alone
+    tokens_in: int = 0
+    tokens_out: int = 0
+    error: str | None = None
+    reply: str | None = None  # the answer's text, at most 30 kB
+    kill_report: Mapping[str, object] | None = None  # fields of KillReport
+    containment: Identity | None = None  # None: no process of it was ever started
+    messages: tuple[int, ...] = ()  # inbox ids of its batch
+    prompt: str = ""  # their texts joined by blank lines
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What a session was told to be; None means the bot's default."""
+
+    project: str | None = None
+    agent: str | None = None
+    mode: Mode = "collect"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    id: int
+    target: str
+    text: str
+    kind: str
+    key: str
+    state: Literal["pending", "sending", "sent", "possible_repeat", "undeliverable"]
+    attempts: int = 0
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """P8: every accepted message in exactly one state. Counts by state name, texts and commands apart."""
+
+    texts: Mapping[str, int] = field(default_factory=dict)
+    commands: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
+    outbox: Mapping[str, int] = field(default_factory=dict)
+    accepted: int = 0  # all rows; equals the sum of texts and commands, or the books do not balance
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """What a crash interrupted, as the recovery found it: told in its chat, rerun only on `retry`."""
+
+    runs: tuple[RunRecord, ...] = ()  # now interrupted (or failed_to_kill where the leftovers would not die)
+    commands: tuple[str, ...] = ()  # texts of commands that were accepted and never done, now interrupted
+    discarded: int = 0  # rows that a stop accepted before the crash still had to discard
