@@ -145,7 +145,7 @@ class Batch:
 
     run: int
     rows: tuple[Row, ...]
-    repeats: tuple[Row, ...] = ()  # rows of the turn this batch interrupted; for agents that keep no conversation
+    repeats: tuple[Row, ...] = ()  # rows of an interrupted turn that the agent would not remember
 
     @property
     def session(self) -> SessionKey:
@@ -169,6 +169,7 @@ class Outcome:
     notices: tuple[Notice, ...] = ()
     # Columns of the run record that the dispatcher does not interpret (exit_code, cost, tokens, kill_report …).
     record: Mapping[str, object] = field(default_factory=dict)
+    repeat: bool = False  # the batch that follows an interrupt must carry these rows again: the agent keeps nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,8 @@ class Limits:
     max_message_bytes: int = 32_000
     max_runs: int = 4
     told_after: float = 1.0  # waiting for admission longer than this is told, with the place in line
-    stop_deadline: float = 15.0  # after this a stop reports what did not end instead of waiting on
+    stop_deadline: float = 15.0  # after this a stop cancels the handler, and soon reports what did not end
+    retry_delay: float = 1.0  # between attempts while the store cannot be written
     sweep: float = 30.0  # how often sessions with waiting rows are woken, in case a wake was lost
 
 
@@ -224,6 +226,8 @@ class StopSignal(Protocol):
     def hurried(self) -> bool: ...  # a second stop: skip the in-band interrupt
 
     async def wait(self) -> str: ...
+
+    async def wait_hurried(self) -> None: ...
 
 
 class Handler(Protocol):
@@ -287,6 +291,6 @@ class Observer(Protocol):
 
     def admitted(self, session: SessionKey) -> None: ...
 
-    def trouble(self, session: SessionKey, target: str, text: str) -> None:
+    def trouble(self, session: SessionKey, text: str) -> None:
         """The store cannot be written, or similar; said at most once per episode, outside the outbox."""
         ...

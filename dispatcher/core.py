@@ -1,0 +1,482 @@
+"""The dispatcher: one drain loop per session that has work, one run per session and per workspace.
+
+The inbox row is the truth. Everything here may be lost at any instant and is rebuilt by `wake`; so whatever changes a
+session's rows wakes its lane, and a periodic sweep wakes every session that has waiting rows.
+
+Book-keeping never awaits. Where an order matters, a comment says which and why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from dispatcher.admission import Admission
+from dispatcher.decide import Due, Idle, Interrupt, Verdict, Wait, decide
+from dispatcher.execution import Execution, Insist
+from dispatcher.lane import Lane, Running, size
+from dispatcher.model import (
+    Accepted,
+    Change,
+    Ended,
+    Event,
+    Handler,
+    Inbox,
+    Ledger,
+    Limits,
+    Message,
+    Notice,
+    Observer,
+    Queue,
+    Receipt,
+    Row,
+    RunState,
+    Stopped,
+    StoreUnavailable,
+)
+
+T = TypeVar("T")
+
+
+def workspace_of(row: Row) -> str:
+    """What a run locks: its project, or the session's own scratch directory."""
+    return f"project/{row.binding.project}" if row.binding.project else f"session/{row.event.session}"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One live session, for status lines."""
+
+    session: str
+    run: int | None  # id, once claimed
+    seconds: float  # since the run was admitted, or since the session joined the line
+    place: int | None  # in line for admission
+    ahead: str = ""
+
+
+class Dispatcher:
+    """Owns when what runs. Create it inside a running loop, enter `group` before the first call."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        ledger: Ledger,
+        handler: Handler,
+        observer: Observer,
+        *,
+        limits: Limits,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._inbox = inbox
+        self._ledger = ledger
+        self._observer = observer
+        self._insist = Insist(observer, limits.retry_delay)
+        self._execution = Execution(ledger, handler, self._insist, limits, group)
+        self._limits = limits
+        self._group = group
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.time()
+        self._admission = Admission(limits.max_runs)
+        self._lanes: dict[str, Lane] = {}
+        # Stop watermarks whose discard is not on disk yet: rows at or below are never claimed.
+        self._watermarks: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[object]] = set()  # everything started here and not ended
+        self._closing = False
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # ------------------------------------------------------------ what goes in
+
+    def submit(self, message: Message) -> asyncio.Future[Receipt]:
+        """Accept free text. Takes its place in the order now; durable when the future is done.
+
+        Raises (from the future) StoreUnavailable, Fenced.
+        """
+        lane = self._lane(message.event.session)
+        lane.arriving += 1
+        put = self._put(lane, message)
+        put.add_done_callback(partial(self._arrived, lane, self._loop.time()))
+        # A caller that is cancelled must not take the store's own future with it.
+        return asyncio.ensure_future(asyncio.shield(put))
+
+    def edit(self, event: Event, text: str) -> asyncio.Future[Change]:
+        """Replace the text of a waiting message."""
+        return self._amended(event, self._inbox.edit(event, text))
+
+    def retract(self, event: Event) -> asyncio.Future[Change]:
+        """Take a waiting message back."""
+        return self._amended(event, self._inbox.retract(event))
+
+    def wake(self, session: str) -> None:
+        """Something about this session changed. Idempotent; one look at its rows begins after this call."""
+        if self._closed:
+            return
+        lane = self._lane(session)
+        lane.wake.set()
+        if not lane.draining:
+            lane.draining = True
+            self._spawn(self._drain(lane), f"drain {session}")
+
+    def go(self, session: str) -> None:
+        """Everything that waits in this session is due now."""
+        self._lane(session).hurried_upto = self._inbox.last_id
+        self.wake(session)
+
+    def hold(self, session: str) -> None:
+        """Let the text of this session wait (its project is being made) until `release`."""
+        self._lane(session).holds += 1
+
+    def release(self, session: str) -> None:
+        self._lane(session).holds -= 1
+        self.wake(session)
+
+    async def start(self) -> None:
+        """Wake every session with waiting rows, and go on doing so now and then."""
+        await self._wake_waiting()
+        self._spawn(self._sweep(), "sweep")
+
+    # ------------------------------------------------------------ stop
+
+    def stop(self, session: str, reason: str = "stop") -> Awaitable[Stopped]:
+        """End the session's run and discard what waits, up to this instant of the inbox order.
+
+        The watermark is set and the run is signalled before this returns, whatever disk or queue do; awaiting the
+        result waits for the verdict.
+        """
+        mark = self._inbox.last_id
+        self._watermarks[session] = mark
+        lane = self._lanes.get(session)
+        run = lane.run if lane else None
+        if run is not None:
+            run.signal.request(reason)
+        return asyncio.shield(self._spawn(self._stopped(session, mark, run), f"stop {session}"))
+
+    def live_sessions(self) -> tuple[str, ...]:
+        """Sessions with rows on their way, waiting or running, as far as this process knows."""
+        return tuple(self._lanes)
+
+    def quarantine(self, workspace: str, why: str) -> None:
+        self._admission.quarantine(workspace, why)
+
+    def reopen(self, workspace: str) -> None:
+        """Processes of a run that could not be killed are gone after all."""
+        self._admission.reopen(workspace)
+
+    async def _stopped(self, session: str, mark: int, run: Running | None) -> Stopped:
+        discard = self._spawn(self._discard(session, mark), f"discard {session}")
+        ended, unfinished = await self._end_of(run)
+        # While the disk cannot be written, the watermark in memory protects; the receipt does not wait for it.
+        await asyncio.wait({discard}, timeout=self._limits.stop_deadline)
+        discarded = discard.result() if discard.done() and not discard.cancelled() else 0
+        return Stopped(session, ended, discarded, unfinished)
+
+    async def _end_of(self, run: Running | None) -> tuple[tuple[Ended, ...], tuple[int, ...]]:
+        if run is None:
+            return (), ()
+        if not await self._over(run, self._limits.stop_deadline) and run.handler is not None:
+            run.handler.cancel("stop deadline")
+            await self._over(run, self._limits.stop_deadline)
+        if run.batch is None:
+            return (), ()
+        if run.outcome is None:
+            return (), (run.batch.run,)
+        return (Ended(run.batch.run, self._loop.time() - run.since, run.outcome),), ()
+
+    async def _over(self, run: Running, timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                await run.over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _discard(self, session: str, mark: int) -> int:
+        discarded = await self._insist(partial(self._ledger.discard, session, mark), session)
+        # Puts and the discard share one order, so nothing at or below the mark can still come to wait.
+        if self._watermarks.get(session) == mark:
+            del self._watermarks[session]
+        lane = self._lanes.get(session)
+        if lane is not None:
+            lane.forget(mark)
+            lane.episode = self._inbox.last_id
+            self.wake(session)
+        return discarded
+
+    # ------------------------------------------------------------ arrival
+
+    def _put(self, lane: Lane, message: Message) -> asyncio.Future[Receipt]:
+        if size(message.text) > self._limits.max_message_bytes:
+            return self._inbox.refuse(message, "too long", self._too_long(message))
+        return self._inbox.put(message, max_waiting=self._limits.max_waiting, refusal=self._full(lane, message))
+
+    def _too_long(self, message: Message) -> Notice:
+        limit = self._limits.max_message_bytes
+        text = (
+            f"That message has {size(message.text):,} bytes; at most {limit:,} are taken. It was not accepted: "
+            "put the long part into a file and name the file, or send it in pieces."
+        )
+        return Notice(message.target, text, "refusal", f"long/{message.event}")
+
+    def _full(self, lane: Lane, message: Message) -> Notice:
+        text = (
+            f"{self._limits.max_waiting} messages are waiting here already; this one and those that follow are not "
+            "accepted until some were taken up. `go` hurries them, `stop` discards them."
+        )
+        return Notice(message.target, text, "refusal", f"full/{lane.session}/{lane.episode}")
+
+    def _arrived(self, lane: Lane, at: float, put: asyncio.Future[Receipt]) -> None:
+        lane.arriving -= 1
+        if not put.cancelled() and put.exception() is None and isinstance(receipt := put.result(), Accepted):
+            lane.arrived[receipt.id] = at
+        self.wake(lane.session)
+
+    def _amended(self, event: Event, change: asyncio.Future[Change]) -> asyncio.Future[Change]:
+        lane = self._lane(event.session)
+        lane.arriving += 1
+
+        def done(_: asyncio.Future[Change]) -> None:
+            lane.arriving -= 1
+            self.wake(event.session)
+
+        change.add_done_callback(done)
+        return asyncio.ensure_future(asyncio.shield(change))
+
+    # ------------------------------------------------------------ the drain loop
+
+    def _lane(self, session: str) -> Lane:
+        lane = self._lanes.get(session)
+        if lane is None:
+            lane = self._lanes[session] = Lane(session, self._inbox.last_id)
+            self._idle.clear()
+        return lane
+
+    async def _drain(self, lane: Lane) -> None:
+        while True:
+            lane.wake.clear()
+            match await self._verdict(lane):
+                case Idle():
+                    self._withdraw(lane)
+                    if self._leave(lane):
+                        return
+                    await lane.wake.wait()
+                case Wait(until):
+                    self._withdraw(lane)
+                    await self._sleep(lane, until)
+                case Due(ids):
+                    # Nothing is awaited between the verdict and the launch, so the verdict still holds.
+                    if self._admit(lane, ids):
+                        self._launch(lane, ids)
+                    else:
+                        await self._sleep(lane, self._tell_at(lane))
+                case Interrupt():
+                    self._interrupt(lane)
+                    await lane.wake.wait()
+
+    async def _verdict(self, lane: Lane) -> Verdict:
+        queue = await self._look(lane)
+        now = self._loop.time()
+        if queue is None or lane.retry_at > now:
+            return Wait(lane.retry_at)
+        # A stop that came while the rows were being read counts already.
+        mark = self._watermarks.get(lane.session, 0)
+        lane.rows = tuple(row for row in queue.rows if row.id > mark)
+        if lane.rows and (lane.holds or self._closing):
+            return Wait(None)
+        return decide(
+            lane.pending(self._start),
+            running=lane.run is not None,
+            mode=queue.mode,
+            hurried_upto=lane.hurried_upto,
+            now=now,
+            limits=self._limits,
+        )
+
+    async def _look(self, lane: Lane) -> Queue | None:
+        """The session's waiting rows; None while the store cannot be read."""
+        above = self._watermarks.get(lane.session, 0)
+        try:
+            return await self._ledger.queue(lane.session, above=above, limit=self._limits.max_batch_messages + 1)
+        except StoreUnavailable as exc:
+            self._unreadable(lane, exc)
+            return None
+
+    def _unreadable(self, lane: Lane, exc: StoreUnavailable) -> None:
+        self._insist.tell(lane.session, str(exc))
+        lane.retry_at = self._loop.time() + self._limits.retry_delay
+
+    async def _sleep(self, lane: Lane, until: float | None) -> None:
+        if until is None:
+            await lane.wake.wait()
+            return
+        alarm = self._loop.call_at(until, lane.wake.set)
+        try:
+            await lane.wake.wait()
+        finally:
+            alarm.cancel()
+
+    def _leave(self, lane: Lane) -> bool:
+        """Drop the lane unless something happened meanwhile; same tick as the end of its drain loop."""
+        if lane.wake.is_set() or lane.arriving or lane.run or lane.holds:
+            return False
+        del self._lanes[lane.session]
+        if not self._lanes:
+            self._idle.set()
+        return True
+
+    # ------------------------------------------------------------ admission
+
+    def _admit(self, lane: Lane, ids: tuple[int, ...]) -> bool:
+        """True once workspace and slot are this lane's."""
+        # Once due, a batch stays due: what arrives while it waits in line joins it and opens no new window.
+        lane.hurried_upto = max(lane.hurried_upto, ids[-1])
+        workspace = workspace_of(lane.rows[0])
+        if lane.ticket is not None and lane.ticket.workspace != workspace:
+            self._withdraw(lane)
+        if lane.ticket is None:
+            lane.waiting_since = self._loop.time()
+            lane.ticket = self._admission.request(
+                lane.session, workspace, granted=lane.wake.set, moved=partial(self._moved, lane)
+            )
+        return lane.ticket.admitted
+
+    def _withdraw(self, lane: Lane) -> None:
+        if lane.ticket is not None:
+            ticket, lane.ticket, lane.told = lane.ticket, None, None
+            self._admission.release(ticket)
+
+    def _tell_at(self, lane: Lane) -> float | None:
+        """Tell the place in line when the wait has lasted; None once told."""
+        at = lane.waiting_since + self._limits.told_after
+        if lane.told is None and self._loop.time() >= at:
+            self._tell(lane)
+        return None if lane.told else at
+
+    def _moved(self, lane: Lane) -> None:
+        if lane.told is not None:
+            self._tell(lane)
+
+    def _tell(self, lane: Lane) -> None:
+        if lane.ticket is None or lane.ticket.admitted:
+            return
+        place = self._admission.place(lane.ticket)
+        if place != lane.told:
+            lane.told = place
+            self._observer.queued(lane.session, lane.rows[-1].target, place.number, place.ahead)
+
+    # ------------------------------------------------------------ runs
+
+    def _launch(self, lane: Lane, ids: tuple[int, ...]) -> None:
+        assert lane.ticket is not None
+        run = lane.run = Running(self._loop.time(), lane.ticket)
+        lane.ticket = None
+        if lane.told is not None:
+            lane.told = None
+            self._observer.admitted(lane.session)
+        self._spawn(self._run(lane, run, ids), f"run {lane.session}")
+
+    def _interrupt(self, lane: Lane) -> None:
+        # Before the hand-over there is no turn to interrupt; the lane is woken when there is one.
+        if lane.run is not None and lane.run.handler is not None:
+            lane.run.signal.request("interrupt")
+
+    async def _run(self, lane: Lane, run: Running, ids: tuple[int, ...]) -> None:
+        # Never cancelled by a stop, only the handler's task is: whatever happens to that, the end is recorded here.
+        try:
+            if await self._claim(lane, run, ids):
+                self._execution.hand_over(run)
+                lane.wake.set()  # there is a turn now that may be interrupted
+                await self._execution.finish(run)
+        finally:
+            self._conclude(lane, run)
+
+    async def _claim(self, lane: Lane, run: Running, ids: tuple[int, ...]) -> bool:
+        try:
+            claimed = await self._execution.claim(run, lane.session, ids, lane.repeats)
+        except StoreUnavailable as exc:
+            self._unreadable(lane, exc)
+            return False
+        lane.forget(ids[-1])
+        lane.episode = self._inbox.last_id
+        return claimed
+
+    def _conclude(self, lane: Lane, run: Running) -> None:
+        if run.outcome is not None:
+            lane.repeats = run.batch.repeats + run.batch.rows if run.batch and run.outcome.repeat else ()
+            if run.outcome.state is RunState.FAILED_TO_KILL:
+                self._admission.quarantine(run.ticket.workspace, run.outcome.reason)
+        self._admission.release(run.ticket)
+        lane.run = None
+        # What arrived meanwhile is the follow-up batch: due now, no second window.
+        lane.hurried_upto = max(lane.hurried_upto, self._inbox.last_id)
+        run.over.set()
+        self.wake(lane.session)
+
+    # ------------------------------------------------------------ whole
+
+    def glance(self) -> tuple[Glance, ...]:
+        """Live sessions: those that run, then those in line."""
+        now = self._loop.time()
+        running = [
+            Glance(lane.session, run.batch.run if run.batch else None, now - run.since, None)
+            for lane in self._lanes.values()
+            if (run := lane.run) is not None
+        ]
+        queued = [
+            Glance(lane.session, None, now - lane.waiting_since, place.number, place.ahead)
+            for lane in self._lanes.values()
+            if lane.ticket is not None and not lane.ticket.admitted
+            for place in [self._admission.place(lane.ticket)]
+        ]
+        return (*running, *queued)
+
+    async def idle(self) -> None:
+        """Wait until nothing arrives, waits or runs."""
+        await self._idle.wait()
+
+    async def close(self, grace: float, hurry: asyncio.Event | None = None) -> None:
+        """Start nothing new, let runs end within `grace` seconds (or until `hurry`), stop the rest, end all loops."""
+        self._closing = True
+        runs = [lane.run for lane in self._lanes.values() if lane.run is not None]
+        if runs:
+            await self._grace(runs, grace, hurry or asyncio.Event())
+        for run in runs:
+            if not run.over.is_set():
+                run.signal.request("shutdown")
+        for run in runs:
+            await self._end_of(run)
+        self._closed = True
+        # What is left only waits: for work that will not come, or for a disk that does not take it.
+        for task in self._tasks:
+            task.cancel("dispatcher closed")
+
+    async def _grace(self, runs: list[Running], grace: float, hurry: asyncio.Event) -> None:
+        waits = {self._spawn(_all_over(runs), "runs over"), self._spawn(hurry.wait(), "hurry")}
+        await asyncio.wait(waits, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+
+    def _spawn(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.sweep)
+            await self._wake_waiting()
+
+    async def _wake_waiting(self) -> None:
+        try:
+            sessions = await self._ledger.waiting_sessions()
+        except StoreUnavailable:
+            return  # the next sweep looks again
+        for session in sessions:
+            self.wake(session)
+
+
+async def _all_over(runs: list[Running]) -> None:
+    for run in runs:
+        await run.over.wait()

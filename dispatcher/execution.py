@@ -1,0 +1,111 @@
+"""One run through its steps: claim the rows, hand them to the handler, record what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from dispatcher.lane import Running
+from dispatcher.model import (
+    Batch,
+    Handler,
+    Ledger,
+    Limits,
+    Notice,
+    Observer,
+    Outcome,
+    Row,
+    RunState,
+    StoreUnavailable,
+)
+
+T = TypeVar("T")
+
+
+class Insist:
+    """Repeats a write until the store takes it, and has the trouble told once per episode."""
+
+    def __init__(self, observer: Observer, delay: float) -> None:
+        self._observer = observer
+        self._delay = delay
+        self._troubled = False
+
+    async def __call__(self, write: Callable[[], Awaitable[T]], session: str) -> T:
+        while True:
+            try:
+                result = await write()
+            except StoreUnavailable as exc:
+                self.tell(session, str(exc))
+                await asyncio.sleep(self._delay)
+            else:
+                self._troubled = False
+                return result
+
+    def tell(self, session: str, why: str) -> None:
+        if not self._troubled:
+            self._troubled = True
+            self._observer.trouble(session, f"The store cannot be written ({why}). Nothing is lost; I keep trying.")
+
+
+class Execution:
+    def __init__(
+        self, ledger: Ledger, handler: Handler, insist: Insist, limits: Limits, group: asyncio.TaskGroup
+    ) -> None:
+        self._ledger = ledger
+        self._handler = handler
+        self._insist = insist
+        self._limits = limits
+        self._group = group
+
+    async def claim(self, run: Running, session: str, ids: Sequence[int], repeats: tuple[Row, ...]) -> bool:
+        """Make the rows this run's. False when none of them waits any more. Raises StoreUnavailable, Fenced."""
+        batch = await self._ledger.claim(session, ids)
+        if batch is not None:
+            run.batch = replace(batch, repeats=repeats)
+        return batch is not None
+
+    def hand_over(self, run: Running) -> None:
+        """Start the handler, unless the run was stopped since. Synchronous: no stop can fall in between."""
+        assert run.batch is not None
+        if run.signal.reason is None:
+            run.handler = self._group.create_task(self._handle(run, run.batch), name=f"handler {run.batch.run}")
+
+    async def finish(self, run: Running) -> None:
+        """Wait for the handler's end and record it, however long the store takes."""
+        assert run.batch is not None
+        batch = run.batch
+        outcome = await self._outcome(run, batch)
+        await self._insist(lambda: self._ledger.finish(batch, outcome), batch.session)
+        run.outcome = outcome
+
+    async def _outcome(self, run: Running, batch: Batch) -> Outcome:
+        if run.handler is None:
+            return _unheard(run, batch, "ended before it was given to the agent")
+        await asyncio.wait({run.handler})
+        if run.handler.cancelled():
+            return _unheard(run, batch, "its handler did not end by itself and was cancelled")
+        result = run.handler.result()
+        return result if isinstance(result, Outcome) else _raised(batch, result)
+
+    async def _handle(self, run: Running, batch: Batch) -> Outcome | Exception:
+        # An exception is a value here: raised in a task of the group, it would end every other session's work.
+        try:
+            return await self._handler(batch, run.signal)
+        except Exception as exc:
+            return exc
+
+
+def _raised(batch: Batch, exc: Exception) -> Outcome:
+    text = f"Run {batch.run} failed: {exc or type(exc).__name__}. `retry {batch.run}` repeats it."
+    return Outcome(RunState.FAILED, repr(exc), (Notice(batch.target, text, "failure", f"run/{batch.run}/failed"),))
+
+
+def _unheard(run: Running, batch: Batch, why: str) -> Outcome:
+    """The outcome of a run whose handler did not say one."""
+    if run.signal.reason == "stop":
+        return Outcome(RunState.STOPPED, why)
+    text = f"Run {batch.run} was cut off. `retry {batch.run}` repeats it."
+    notice = Notice(batch.target, text, "failure", f"run/{batch.run}/cut-off")
+    return Outcome(RunState.INTERRUPTED, why, (notice,))

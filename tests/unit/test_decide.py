@@ -1,0 +1,79 @@
+"""P4: the window is bounded by quiet time, by total wait, by count and by bytes."""
+
+from dataclasses import replace
+
+import pytest
+
+from dispatcher.decide import Due, Idle, Interrupt, Pending, Wait, decide, first_batch
+from dispatcher.model import Binding, Limits, Mode
+
+LIMITS = Limits(window=1.5, max_wait=10.0, max_batch_messages=3, max_batch_bytes=100)
+DEMO = Binding(agent="demo")
+
+
+def row(number: int, arrived: float, size: int = 1, binding: Binding = DEMO) -> Pending:
+    return Pending(number, arrived, size, binding)
+
+
+def verdict(
+    *rows: Pending,
+    now: float,
+    running: bool = False,
+    mode: Mode = "collect",
+    hurried: int = 0,
+    limits: Limits = LIMITS,
+) -> object:
+    return decide(rows, running=running, mode=mode, hurried_upto=hurried, now=now, limits=limits)
+
+
+def test_nothing_waits() -> None:
+    assert verdict(now=0) == Idle()
+    assert verdict(now=0, running=True) == Wait(None)
+
+
+def test_each_message_restarts_the_quiet_time() -> None:
+    assert verdict(row(1, 0.0), now=0.0) == Wait(1.5)
+    assert verdict(row(1, 0.0), row(2, 1.0), now=1.5) == Wait(2.5)
+    assert verdict(row(1, 0.0), row(2, 1.0), now=2.5) == Due((1, 2))
+
+
+def test_p4_a_steady_stream_cannot_starve_itself() -> None:
+    limits = replace(LIMITS, max_batch_messages=50)
+    rows = [row(n, float(n)) for n in range(1, 11)]
+    assert verdict(*rows, now=10.9, limits=limits) == Wait(11.0)
+    assert verdict(*rows, now=11.0, limits=limits) == Due(tuple(range(1, 11)))
+
+
+def test_p4_count_and_bytes_close_a_batch_at_once() -> None:
+    assert verdict(row(1, 0), row(2, 0), row(3, 0), now=0) == Due((1, 2, 3))
+    assert verdict(*(row(n, 0) for n in range(1, 6)), now=0) == Due((1, 2, 3))
+    assert verdict(row(1, 0, 60), row(2, 0, 60), now=0) == Due((1,))
+    assert verdict(row(1, 0, 100), now=0) == Due((1,))
+
+
+def test_a_message_over_the_byte_cap_is_a_batch_of_its_own() -> None:
+    assert first_batch([row(1, 0, 500), row(2, 0)], LIMITS) == [row(1, 0, 500)]
+
+
+def test_a_batch_never_mixes_bindings_and_the_older_one_is_closed() -> None:
+    other = Binding(agent="recorder")
+    assert verdict(row(1, 0), row(2, 0, binding=other), now=0) == Due((1,))
+    assert verdict(row(2, 0, binding=other), now=0) == Wait(1.5)
+
+
+@pytest.mark.parametrize("hurried", [1, 2, 9])
+def test_hurried_rows_take_along_what_waits_behind_them(hurried: int) -> None:
+    assert verdict(row(1, 0), row(2, 0), now=0, hurried=hurried) == Due((1, 2))
+
+
+def test_window_zero_is_allowed() -> None:
+    assert verdict(row(1, 5.0), now=5.0, limits=replace(LIMITS, window=0)) == Due((1,))
+
+
+def test_collect_waits_for_the_end_of_the_run() -> None:
+    assert verdict(row(1, 0), now=99, running=True) == Wait(None)
+
+
+def test_interrupt_acts_when_the_new_batch_is_due_not_before() -> None:
+    assert verdict(row(1, 0), now=1.0, running=True, mode="interrupt") == Wait(1.5)
+    assert verdict(row(1, 0), now=1.5, running=True, mode="interrupt") == Interrupt()
