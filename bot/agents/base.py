@@ -139,6 +139,9 @@ class Spawn:
     # Awaited when the containment exists and before the program runs: whoever records the run as alive does it
     # here, so that no crash leaves a process that nobody knows of. If it raises, nothing is started.
     contained: Callable[[Identity], Awaitable[None]] | None = None
+    # Limit of the stdout reader in bytes. asyncio buffers twice this before it pauses the pipe, so a program whose
+    # output is read in chunks asks for less: otherwise a reader that falls behind costs 128 MB a run.
+    stdout_limit: int = LINE_LIMIT
 
 
 class Process(Protocol):
@@ -148,7 +151,7 @@ class Process(Protocol):
     def stdin(self) -> asyncio.StreamWriter: ...
 
     @property
-    def stdout(self) -> asyncio.StreamReader: ...  # limit LINE_LIMIT
+    def stdout(self) -> asyncio.StreamReader: ...  # limit Spawn.stdout_limit
 
     @property
     def stderr_tail(self) -> str: ...  # the last 4 kB, decoded with replacement; read continuously so it never blocks
