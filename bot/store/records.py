@@ -58,6 +58,7 @@ class OutboxItem:
     state: Literal["pending", "sending", "sent", "possible_repeat", "undeliverable"]
     attempts: int = 0
     run: int | None = None
+    repeat: bool = False  # may have been delivered before: the bot died, or the network fell silent, while it was sent
 
 
 @dataclass(frozen=True, slots=True)

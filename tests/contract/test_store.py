@@ -1,0 +1,601 @@
+"""What every store does: the twin, SQLite and PostgreSQL. Names follow spec/dispatch.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+
+import pytest
+
+from bot.agents.base import Identity, KillReport
+from bot.store.records import OutboxItem, SessionSettings
+from bot.store.rules import RecoveryWords, StopScope
+from dispatcher.model import (
+    Accepted,
+    Batch,
+    Binding,
+    Duplicate,
+    Fenced,
+    Message,
+    Outcome,
+    Receipt,
+    Refused,
+    RunState,
+)
+from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, text
+
+HERE, THERE = "console/local", "matrix/!room"
+
+
+@pytest.fixture(params=["memory"])
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    place = memory_place()
+    yield place
+    await place.close()
+
+
+@pytest.fixture
+async def store(place: Place) -> AnyStore:
+    return await place.open()
+
+
+def put(store: AnyStore, message: Message, max_waiting: int = 200) -> asyncio.Future[Receipt]:
+    return store.inbox.put(message, max_waiting=max_waiting, refusal=notice("The queue is full."))
+
+
+async def waiting(store: AnyStore, session: str = HERE) -> list[str]:
+    return [row.text for row in (await store.ledger.queue(session, above=0, limit=500)).rows]
+
+
+async def claimed(store: AnyStore, *numbers: int, session: str = HERE) -> Batch:
+    batch = await store.ledger.claim(session, numbers)
+    assert batch is not None
+    return batch
+
+
+async def accepted(store: AnyStore, message: Message) -> int:
+    receipt = await put(store, message)
+    assert isinstance(receipt, Accepted)
+    return receipt.id
+
+
+async def said(store: AnyStore, now: float = 2_000_000.0) -> list[str]:
+    """Every undelivered text, by delivering it."""
+    texts = []
+    while heads := await store.outbox.heads(now):
+        for item in heads:
+            texts.append(item.text)
+            await store.outbox.sending(item.id)
+            await store.outbox.sent(item.id, "ref")
+    return texts
+
+
+async def head(store: AnyStore, now: float = 2_000_000.0) -> OutboxItem:
+    (item,) = await store.outbox.heads(now)
+    return item
+
+
+def scope(words: str) -> StopScope:
+    scopes: dict[str, StopScope] = {"stop": "session", "stop all": "all", "stop 7": "run"}
+    return scopes.get(words)
+
+
+WORDS = RecoveryWords(
+    run_cut_off=lambda run: f"Run {run.id} was cut off ({run.state}).",
+    command_cut_off=lambda words: f"`{words}` was cut off.",
+    stop_done=lambda words, count: f"`{words}`: {count} discarded.",
+    stop_scope=scope,
+)
+
+
+class TestPut:
+    async def test_a_message_waits_with_everything_it_came_with(self, store: AnyStore) -> None:
+        message = Message(
+            event=event("$1", THERE),
+            sender="@ada:example.org",
+            sender_name="Ada",
+            text="fix it\n\tplease — “now”",
+            target="matrix/!room/thread",
+            direct=True,
+            sent_at=12.5,
+            attachments=("mxc://a", "mxc://b"),
+            default=Binding("harbour", "demo"),
+        )
+        receipt = await put(store, message)
+        (row,) = (await store.ledger.queue(THERE, above=0, limit=10)).rows
+        assert receipt == Accepted(row.id)
+        assert (row.event, row.sender, row.sender_name) == (message.event, message.sender, message.sender_name)
+        assert (row.text, row.target, row.direct) == (message.text, message.target, True)
+        assert (row.binding, row.attachments) == (message.default, message.attachments)
+
+    async def test_the_same_event_is_a_duplicate_and_changes_nothing(self, store: AnyStore) -> None:
+        first = await accepted(store, text(1, "first"))
+        assert await put(store, text(1, "second")) == Duplicate(first)
+        assert await waiting(store) == ["first"]
+
+    async def test_the_same_event_id_elsewhere_is_another_message(self, store: AnyStore) -> None:
+        await accepted(store, text(1))
+        await accepted(store, text(1, session=THERE))
+
+    async def test_200_concurrent_puts_of_one_event_make_one_row(self, store: AnyStore) -> None:
+        receipts = await asyncio.gather(*(put(store, text(1)) for _ in range(200)))
+        assert sum(isinstance(receipt, Accepted) for receipt in receipts) == 1
+        assert {receipt.id for receipt in receipts} == {receipts[0].id}
+        assert len(await waiting(store)) == 1
+
+    async def test_a_duplicate_is_known_after_a_restart(self, place: Place, store: AnyStore) -> None:
+        first = await accepted(store, text(1))
+        assert await put(await place.open(), text(1)) == Duplicate(first)
+
+    async def test_rows_keep_the_order_of_the_calls(self, store: AnyStore) -> None:
+        await asyncio.gather(*(put(store, text(n, f"m{n}")) for n in range(150)))
+        assert await waiting(store) == [f"m{n}" for n in range(150)]
+
+    async def test_ids_are_given_at_the_call(self, store: AnyStore) -> None:
+        before = store.inbox.last_id
+        future = put(store, text(1))
+        assert store.inbox.last_id == before + 1
+        assert await future == Accepted(before + 1)
+
+    async def test_ids_go_on_after_a_restart(self, place: Place, store: AnyStore) -> None:
+        number = await accepted(store, text(1))
+        again = await place.open()
+        assert again.inbox.last_id == number
+        assert await accepted(again, text(2)) == number + 1
+
+    async def test_a_full_queue_refuses_text_with_its_notice(self, store: AnyStore) -> None:
+        receipts = await asyncio.gather(*(put(store, text(n, f"m{n}"), max_waiting=3) for n in range(5)))
+        assert [type(receipt) for receipt in receipts] == [Accepted] * 3 + [Refused] * 2
+        assert await waiting(store) == ["m0", "m1", "m2"]
+        assert await said(store) == ["The queue is full."] * 2
+        assert (await store.books()).texts == {"waiting": 3, "refused": 2}
+
+    async def test_a_quiet_refusal_says_nothing_and_its_repeat_is_a_duplicate(self, store: AnyStore) -> None:
+        receipt = await store.inbox.put(text(1), max_waiting=0, refusal=None)
+        assert await store.inbox.put(text(1), max_waiting=9, refusal=None) == Duplicate(receipt.id)
+        assert await said(store) == []
+
+    async def test_a_full_queue_is_full_for_its_own_session_and_for_text_only(self, store: AnyStore) -> None:
+        await put(store, text(1), max_waiting=1)
+        assert isinstance(await put(store, text(2, session=THERE), max_waiting=1), Accepted)
+        assert isinstance(await put(store, command(3), max_waiting=1), Accepted)
+
+    async def test_a_command_never_waits(self, store: AnyStore) -> None:
+        await accepted(store, command(1, "stop"))
+        assert await waiting(store) == []
+        assert await store.ledger.waiting_sessions() == []
+
+    async def test_a_message_refused_for_its_own_sake_keeps_its_beginning(self, store: AnyStore) -> None:
+        receipt = await store.inbox.refuse(text(1, "x" * 5_000), "too long", notice("Too long."))
+        assert receipt == Refused(store.inbox.last_id, "too long")
+        assert await store.inbox.refuse(text(1, "x" * 5_000), "too long", notice("Too long.")) == Duplicate(receipt.id)
+        assert await said(store) == ["Too long."]
+        assert await store.inbox.edit(event(1), "short") == "late"
+
+
+class TestBinding:
+    async def test_a_setting_binds_the_next_message_however_fast_it_follows(self, store: AnyStore) -> None:
+        default = Binding("none", "demo")
+        await asyncio.gather(
+            put(store, text(1, default=default)),
+            put(store, command(2, "use harbour", project="harbour")),
+            put(store, text(3, default=default)),
+            put(store, command(4, "agent claude", agent="claude")),
+            put(store, text(5, default=default)),
+            put(store, command(6, "use nothing", project=None)),
+            put(store, text(7, default=default)),
+        )
+        rows = (await store.ledger.queue(HERE, above=0, limit=9)).rows
+        assert [row.binding for row in rows] == [
+            Binding("none", "demo"),
+            Binding("harbour", "demo"),
+            Binding("harbour", "claude"),
+            Binding("none", "claude"),
+        ]
+
+    async def test_a_repeated_command_does_not_bind_again(self, store: AnyStore) -> None:
+        await put(store, command(1, "use a", project="a"))
+        await put(store, command(2, "use b", project="b"))
+        await put(store, command(1, "use a", project="a"))
+        assert await store.sessions.settings(HERE) == SessionSettings(project="b")
+
+    async def test_the_mode_is_a_setting_and_comes_with_the_queue(self, place: Place, store: AnyStore) -> None:
+        await put(store, command(1, "mode interrupt", mode="interrupt"))
+        again = await place.open()
+        assert (await again.ledger.queue(HERE, above=0, limit=9)).mode == "interrupt"
+        await put(again, command(2, "mode", mode=None))
+        assert (await again.ledger.queue(HERE, above=0, limit=9)).mode == "collect"
+
+    async def test_settings_stay_in_their_session(self, store: AnyStore) -> None:
+        await put(store, command(1, project="harbour"))
+        assert await store.sessions.settings(THERE) == SessionSettings()
+
+    async def test_an_unknown_setting_is_a_mistake_at_the_call(self, store: AnyStore) -> None:
+        with pytest.raises(ValueError, match="colour"):
+            put(store, command(1, colour="red"))
+
+
+class TestAmend:
+    async def test_a_waiting_message_can_be_changed_and_taken_back(self, store: AnyStore) -> None:
+        await asyncio.gather(put(store, text(1, "one")), put(store, text(2, "two")))
+        assert await store.inbox.edit(event(1), "uno") == "changed"
+        assert await store.inbox.retract(event(2)) == "changed"
+        assert await waiting(store) == ["uno"]
+        assert await store.inbox.retract(event(2)) == "late"
+        assert (await store.books()).texts == {"waiting": 1, "retracted": 1}
+
+    async def test_after_the_claim_it_is_late(self, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1, "one")))
+        assert await store.inbox.edit(event(1), "uno") == "late"
+        await store.ledger.finish(batch, Outcome(RunState.SUCCEEDED))
+        assert await store.inbox.retract(event(1)) == "late"
+
+    async def test_commands_and_strangers(self, store: AnyStore) -> None:
+        await put(store, command(1))
+        assert await store.inbox.edit(event(1), "stop") == "late"
+        assert await store.inbox.edit(event(9), "stop") == "unknown"
+        assert await store.inbox.retract(event(1, THERE)) == "unknown"
+
+
+class TestQueue:
+    async def test_above_and_limit(self, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n, f"m{n}")) for n in range(5)]
+        queue = await store.ledger.queue(HERE, above=numbers[0], limit=2)
+        assert [row.text for row in queue.rows] == ["m1", "m2"]
+
+    async def test_sessions_with_waiting_rows(self, store: AnyStore) -> None:
+        number = await accepted(store, text(1))
+        await accepted(store, text(2, session=THERE))
+        assert sorted(await store.ledger.waiting_sessions()) == [HERE, THERE]
+        await store.ledger.discard(HERE, number)
+        assert await store.ledger.waiting_sessions() == [THERE]
+
+
+class TestRunOfABatch:
+    async def test_a_claim_makes_a_run_of_the_rows_that_still_wait(self, place: Place, store: AnyStore) -> None:
+        default = Binding("harbour", "demo")
+        numbers = [await accepted(store, text(n, f"m{n}", default=default)) for n in range(4)]
+        await store.inbox.retract(event(1))
+        batch = await claimed(store, *numbers[:3])
+        assert [row.text for row in batch.rows] == ["m0", "m2"]
+        assert await waiting(store) == ["m3"]
+        run = await store.runs.get(batch.run)
+        assert run is not None
+        assert (run.kind, run.state, run.session, run.target) == ("agent", RunState.STARTING, HERE, HERE)
+        assert (run.project, run.agent, run.requested_by) == ("harbour", "demo", "Ada")
+        assert (run.messages, run.prompt) == ((numbers[0], numbers[2]), "m0\n\nm2")
+        assert run.queued_at == run.started_at == place.clock.now
+
+    async def test_rows_are_claimed_once(self, store: AnyStore) -> None:
+        number = await accepted(store, text(1))
+        first, second = await asyncio.gather(store.ledger.claim(HERE, [number]), store.ledger.claim(HERE, [number]))
+        assert first is not None
+        assert second is None
+        assert (await store.books()).runs == {"starting": 1}
+
+    async def test_a_claim_takes_rows_of_its_session_only(self, store: AnyStore) -> None:
+        number = await accepted(store, text(1))
+        assert await store.ledger.claim(THERE, [number]) is None
+
+    async def test_a_claim_called_before_its_rows_are_written_finds_them(self, store: AnyStore) -> None:
+        put(store, text(1))
+        assert len((await claimed(store, store.inbox.last_id)).rows) == 1
+
+    @pytest.mark.parametrize(
+        ("ended", "row"),
+        [
+            (RunState.SUCCEEDED, "answered"),
+            (RunState.FAILED, "failed"),
+            (RunState.TIMED_OUT, "failed"),
+            (RunState.STOPPED, "stopped"),
+            (RunState.FAILED_TO_KILL, "stopped"),
+            (RunState.INTERRUPTED, "interrupted"),
+        ],
+    )
+    async def test_run_rows_and_notices_end_together(
+        self, place: Place, store: AnyStore, ended: RunState, row: str
+    ) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        place.clock.now += 5
+        await store.ledger.finish(batch, Outcome(ended, "because", (notice("Done."),)))
+        run = await store.runs.get(batch.run)
+        assert run is not None
+        assert (run.state, run.error, run.ended_at) == (ended, "because", place.clock.now)
+        books = await store.books()
+        assert (books.texts, books.runs) == ({row: 1}, {ended.value: 1})
+        assert (await head(store)).run == batch.run
+
+    async def test_a_second_finish_changes_nothing(self, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        await store.ledger.finish(batch, Outcome(RunState.SUCCEEDED, notices=(notice("Done."),)))
+        await store.ledger.finish(batch, Outcome(RunState.FAILED, notices=(notice("Failed."),)))
+        assert await said(store) == ["Done."]
+        assert (await store.books()).texts == {"answered": 1}
+
+    async def test_the_record_comes_back_as_it_was_told(self, place: Place, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        identity = Identity("boot", 4242, 99)
+        report = asdict(KillReport(found=2, seconds=0.14, verified=True, survivors=(7,), method="bubblewrap"))
+        assert await store.runs.update(batch.run, state=RunState.RUNNING, containment=identity, model="m1")
+        record = {"exit_code": -9, "cost": 0.25, "tokens_in": 10, "tokens_out": 20, "kill_report": report}
+        await store.ledger.finish(batch, Outcome(RunState.STOPPED, record={**record, "reply": "é" * 40_000}))
+        run = await (await place.open()).runs.get(batch.run)
+        assert run is not None
+        assert (run.containment, run.model, run.exit_code, run.cost) == (identity, "m1", -9, 0.25)
+        assert (run.tokens_in, run.tokens_out, len(run.reply or "")) == (10, 20, 30_000)
+        assert run.kill_report == {**report, "survivors": [7]}
+
+    async def test_a_late_word_about_life_never_brings_a_run_back(self, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        await store.ledger.finish(batch, Outcome(RunState.FAILED_TO_KILL))
+        assert not await store.runs.update(batch.run, state=RunState.RUNNING)
+        assert [run.id for run in await store.runs.failed_to_kill()] == [batch.run]
+        assert await store.runs.update(batch.run, state=RunState.STOPPED)
+        assert await store.runs.failed_to_kill() == []
+
+    async def test_an_unknown_column_is_a_mistake_at_the_call(self, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        with pytest.raises(ValueError, match="colour"):
+            store.runs.update(batch.run, colour="red")
+        with pytest.raises(ValueError, match="not how a run ends"):
+            store.ledger.finish(batch, Outcome(RunState.RUNNING))
+
+    async def test_discard_stops_what_waits_up_to_the_mark(self, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n, f"m{n}")) for n in range(3)]
+        await claimed(store, numbers[0])
+        await accepted(store, text(9, session=THERE))
+        assert await store.ledger.discard(HERE, numbers[1]) == 1
+        assert await waiting(store) == ["m2"]
+        assert await waiting(store, THERE) == ["hello"]
+
+
+class TestOtherRuns:
+    async def test_a_run_of_another_kind(self, place: Place, store: AnyStore) -> None:
+        number = await store.runs.create(
+            "provision", session=HERE, target=HERE, requested_by="Ada", project="harbour", prompt="new project harbour"
+        )
+        run = await store.runs.get(number)
+        assert run is not None
+        assert (run.kind, run.state, run.project, run.messages) == ("provision", RunState.QUEUED, "harbour", ())
+        assert await store.runs.end(number, Outcome(RunState.SUCCEEDED, notices=(notice("Ready."),)))
+        assert not await store.runs.end(number, Outcome(RunState.FAILED, notices=(notice("Failed."),)))
+        assert await said(store) == ["Ready."]
+
+    async def test_ids_count_from_one_and_go_on_after_a_restart(self, place: Place, store: AnyStore) -> None:
+        def make(store: AnyStore) -> asyncio.Future[int]:
+            return store.runs.create("loop", session=HERE, target=HERE, requested_by="Ada")
+
+        assert [await make(store), await make(store)] == [1, 2]
+        assert await make(await place.open()) == 3
+
+    async def test_looking_runs_up(self, store: AnyStore) -> None:
+        batches = [await claimed(store, await accepted(store, text(n))) for n in range(3)]
+        await store.runs.create("provision", session=THERE, target=THERE, requested_by="Ada")
+        await store.ledger.finish(batches[0], Outcome(RunState.SUCCEEDED))
+        assert [run.id for run in await store.runs.last(HERE, 2)] == [3, 2]
+        assert [run.id for run in await store.runs.last(limit=10)] == [4, 3, 2, 1]
+        assert [(run.id, len(run.messages)) for run in await store.runs.alive()] == [(2, 1), (3, 1), (4, 0)]
+        assert await store.runs.get(99) is None
+
+
+class TestCommands:
+    async def test_a_command_ends_once_with_its_reply(self, store: AnyStore) -> None:
+        number = await accepted(store, command(1))
+        assert await store.inbox.command_done(number, [notice("Fine.")])
+        assert not await store.inbox.command_done(number, [notice("Fine.")])
+        assert await said(store) == ["Fine."]
+        failed = await accepted(store, command(2))
+        assert await store.inbox.command_done(failed, [notice("No.")], ok=False)
+        assert (await store.books()).commands == {"done": 1, "failed": 1}
+
+    async def test_text_is_no_command(self, store: AnyStore) -> None:
+        assert not await store.inbox.command_done(await accepted(store, text(1)))
+
+    async def test_the_newest_commands_are_known_again(self, place: Place, store: AnyStore) -> None:
+        for number in range(4):
+            await put(store, command(number))
+        await put(store, text(9))
+        again = await place.open()
+        assert list(await again.inbox.recent_events(limit=2)) == [event(3), event(2)]
+
+
+class TestOutbox:
+    async def test_first_in_first_out_for_each_target(self, store: AnyStore) -> None:
+        await store.outbox.add([notice("a1", "a"), notice("b1", "b"), notice("a2", "a")])
+        assert [item.text for item in await store.outbox.heads(2e6)] == ["a1", "b1"]
+        first = (await store.outbox.heads(2e6))[0]
+        assert await store.outbox.sending(first.id)
+        assert not await store.outbox.sending(first.id)
+        assert [item.text for item in await store.outbox.heads(2e6)] == ["b1"]
+        assert await store.outbox.sent(first.id, "$ref")
+        assert [item.text for item in await store.outbox.heads(2e6)] == ["b1", "a2"]
+
+    async def test_a_failing_target_waits_alone(self, place: Place, store: AnyStore) -> None:
+        now = place.clock.now
+        await store.outbox.add([notice("a1", "a"), notice("a2", "a"), notice("b1", "b")])
+        first = (await store.outbox.heads(now))[0]
+        await store.outbox.sending(first.id)
+        await store.outbox.retry(first.id, now + 30, "503")
+        assert [item.text for item in await store.outbox.heads(now)] == ["b1"]
+        assert await store.outbox.next_due() == now
+        again = (await store.outbox.heads(now + 30))[0]
+        assert (again.text, again.attempts, again.repeat) == ("a1", 1, False)
+
+    async def test_an_undeliverable_row_never_blocks_the_next(self, store: AnyStore) -> None:
+        await store.outbox.add([notice("a1", "a"), notice("a2", "a")])
+        first = await head(store)
+        await store.outbox.sending(first.id)
+        await store.outbox.undeliverable(first.id, "kicked")
+        assert (await head(store)).text == "a2"
+        assert (await store.books()).outbox == {"pending": 1, "undeliverable": 1}
+
+    async def test_a_key_is_said_once(self, store: AnyStore) -> None:
+        await store.outbox.add([notice("one", key="k"), notice("two", key="k")])
+        await store.outbox.add([notice("three", key="k"), notice("four")])
+        assert await said(store) == ["one", "four"]
+
+    async def test_an_uncertain_delivery_ends_as_a_possible_repeat(self, store: AnyStore) -> None:
+        await store.outbox.add([notice("one")])
+        first = await head(store)
+        await store.outbox.sending(first.id)
+        await store.outbox.retry(first.id, 0.0, "timed out", repeat=True)
+        again = await head(store)
+        assert again.repeat
+        await store.outbox.sending(again.id)
+        await store.outbox.sent(again.id)
+        assert (await store.books()).outbox == {"possible_repeat": 1}
+        assert not await store.outbox.sent(again.id)
+
+    async def test_pruning_takes_what_was_delivered_long_ago(self, place: Place, store: AnyStore) -> None:
+        await store.outbox.add([notice("old"), notice("kept")])
+        first = await head(store)
+        await store.outbox.sending(first.id)
+        await store.outbox.sent(first.id)
+        assert await store.outbox.prune(days=1) == 0
+        place.clock.now += 2 * 86_400
+        assert await store.outbox.prune(days=1) == 1
+        assert await said(store) == ["kept"]
+
+    async def test_nothing_is_due_in_an_empty_outbox(self, store: AnyStore) -> None:
+        assert await store.outbox.next_due() is None
+        assert list(await store.outbox.heads(2e6)) == []
+
+
+class TestSessions:
+    async def test_a_conversation_is_kept_per_session_agent_and_project(self, place: Place, store: AnyStore) -> None:
+        sessions = store.sessions
+        await sessions.keep_native(HERE, "demo", None, "n1")
+        await sessions.keep_native(HERE, "demo", "harbour", "n2")
+        await sessions.keep_native(HERE, "demo", "harbour", "n3")
+        again = (await place.open()).sessions
+        assert await again.native(HERE, "demo", None) == "n1"
+        assert await again.native(HERE, "demo", "harbour") == "n3"
+        assert await again.native(THERE, "demo", None) is None
+        assert await again.forget_native(HERE) == 2
+        assert await again.native(HERE, "demo", None) is None
+
+
+class TestFence:
+    async def test_an_older_process_writes_nothing_more(self, place: Place, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        other = await accepted(store, text(2))
+        newer = await place.open()
+        results = await asyncio.gather(
+            put(store, text(3)),
+            store.ledger.claim(HERE, [other]),
+            store.ledger.finish(batch, Outcome(RunState.SUCCEEDED)),
+            store.ledger.discard(HERE, other),
+            store.outbox.add([notice("hello")]),
+            return_exceptions=True,
+        )
+        for result in results:
+            assert isinstance(result, Fenced)
+        assert newer.incarnation == store.incarnation + 1
+        assert (await newer.books()).texts == {"claimed": 1, "waiting": 1}
+        assert await said(newer) == []
+
+
+class TestRecovery:
+    async def test_waiting_rows_go_on_as_if_nothing_had_happened(self, place: Place, store: AnyStore) -> None:
+        await accepted(store, text(1, "still here"))
+        again = await place.open()
+        cut = await again.recover(unkilled={}, words=WORDS)
+        assert (cut.runs, cut.commands, cut.discarded) == ((), (), 0)
+        assert await waiting(again) == ["still here"]
+
+    async def test_a_cut_off_run_is_told_in_its_chat(self, place: Place, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        await store.runs.update(batch.run, state=RunState.RUNNING)
+        again = await place.open()
+        (run,) = (await again.recover(unkilled={}, words=WORDS)).runs
+        assert (run.id, run.state, run.ended_at) == (batch.run, RunState.INTERRUPTED, place.clock.now)
+        assert await again.runs.get(batch.run) == run
+        assert await said(again) == [f"Run {batch.run} was cut off (interrupted)."]
+        books = await again.books()
+        assert (books.texts, books.runs) == ({"interrupted": 1}, {"interrupted": 1})
+
+    async def test_a_run_whose_leftovers_would_not_die(self, place: Place, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        again = await place.open()
+        (run,) = (await again.recover(unkilled={batch.run: {"survivors": [7]}}, words=WORDS)).runs
+        assert (run.state, run.kill_report) == (RunState.FAILED_TO_KILL, {"survivors": [7]})
+        assert [left.id for left in await again.runs.failed_to_kill()] == [batch.run]
+
+    async def test_a_stop_that_was_accepted_is_finished_first(self, place: Place, store: AnyStore) -> None:
+        await asyncio.gather(
+            put(store, text(1, "before")),
+            put(store, text(2, "elsewhere", session=THERE)),
+            put(store, command(3, "stop")),
+            put(store, text(4, "after")),
+        )
+        again = await place.open()
+        assert (await again.recover(unkilled={}, words=WORDS)).discarded == 1
+        assert await waiting(again) == ["after"]
+        assert await waiting(again, THERE) == ["elsewhere"]
+        assert await said(again) == ["`stop`: 1 discarded."]
+        books = await again.books()
+        assert (books.texts, books.commands) == ({"stopped": 1, "waiting": 2}, {"done": 1})
+
+    async def test_stop_all_and_stop_of_a_run(self, place: Place, store: AnyStore) -> None:
+        await asyncio.gather(
+            put(store, text(1)),
+            put(store, command(2, "stop 7")),
+            put(store, text(3, session=THERE)),
+            put(store, command(4, "stop all")),
+            put(store, text(5, "after")),
+        )
+        again = await place.open()
+        assert (await again.recover(unkilled={}, words=WORDS)).discarded == 2
+        assert await said(again) == ["`stop 7`: 0 discarded.", "`stop all`: 2 discarded."]
+        assert await waiting(again) == ["after"]
+
+    async def test_another_command_is_reported_and_not_repeated(self, place: Place, store: AnyStore) -> None:
+        done = await accepted(store, command(1, "status"))
+        await store.inbox.command_done(done)
+        await put(store, command(2, "new project harbour"))
+        again = await place.open()
+        assert (await again.recover(unkilled={}, words=WORDS)).commands == ("new project harbour",)
+        assert await said(again) == ["`new project harbour` was cut off."]
+        assert (await again.books()).commands == {"done": 1, "interrupted": 1}
+
+    async def test_what_was_being_sent_is_sent_again_and_labelled(self, place: Place, store: AnyStore) -> None:
+        await store.outbox.add([notice("half sent")])
+        await store.outbox.sending((await head(store)).id)
+        again = await place.open()
+        assert list(await again.outbox.heads(2e6)) == []
+        await again.recover(unkilled={}, words=WORDS)
+        assert (await head(again)).repeat
+        await said(again)
+        assert (await again.books()).outbox == {"possible_repeat": 1}
+
+    async def test_a_second_recovery_finds_nothing(self, place: Place, store: AnyStore) -> None:
+        await claimed(store, await accepted(store, text(1)))
+        again = await place.open()
+        await again.recover(unkilled={}, words=WORDS)
+        cut = await again.recover(unkilled={}, words=WORDS)
+        assert (cut.runs, cut.commands, cut.discarded) == ((), (), 0)
+
+
+class TestBooks:
+    async def test_every_message_is_in_exactly_one_state(self, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n)) for n in range(4)]
+        await accepted(store, command(9))
+        await store.inbox.refuse(text(10), "too long", None)
+        await store.ledger.discard(HERE, numbers[0])
+        await store.ledger.finish(await claimed(store, numbers[1]), Outcome(RunState.SUCCEEDED))
+        await claimed(store, numbers[2])
+        books = await store.books()
+        assert books.texts == {"stopped": 1, "answered": 1, "claimed": 1, "waiting": 1, "refused": 1}
+        assert books.commands == {"accepted": 1}
+        assert sum(books.texts.values()) + sum(books.commands.values()) == books.accepted == 6
+
+
+class TestCancelledCallers:
+    async def test_a_write_happens_although_nobody_waits_for_it(self, store: AnyStore) -> None:
+        future = put(store, text(1))
+        future.cancel()
+        task = asyncio.ensure_future(store.ledger.discard(THERE, 99))
+        await asyncio.sleep(0)
+        task.cancel()
+        assert isinstance(await put(store, text(1)), Duplicate)
