@@ -1,0 +1,228 @@
+"""Every setting: its type, its default, and what it does. The reference page is made from this module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.agents.config import AgentConfig
+from bot.settings.kinds import (
+    AgentName,
+    Argument,
+    Count,
+    Duration,
+    Expected,
+    Flag,
+    OptionalDuration,
+    OptionalSize,
+    PathText,
+    Private,
+    Size,
+    Text,
+    VariableName,
+)
+from dispatcher.model import Limits, Mode
+
+BUILT_IN_AGENTS = ("demo",)  # usable without an [agents.<name>] table
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class DispatcherSettings(Section):
+    """How messages are collected into batches, and how much may be under way or waiting."""
+
+    window: Duration = Field(
+        default=1.5, ge=0, description="Quiet time after the last message before a batch starts. 0 starts at once."
+    )
+    max_wait: Duration = Field(
+        default=10.0,
+        ge=0,
+        description="Longest wait of a batch from its first message, however steadily others follow.",
+    )
+    max_batch_messages: Count = Field(default=50, ge=1, description="Messages that make a batch start at once.")
+    max_batch_bytes: Size = Field(default=100_000, ge=1, description="Bytes of text that make a batch start at once.")
+    max_waiting: Count = Field(
+        default=200, ge=1, description="Messages that may wait in one conversation; further ones are refused."
+    )
+    max_message_bytes: Size = Field(default=32_000, ge=1, description="Longest message accepted, in bytes.")
+    max_runs: Count = Field(
+        default=4, ge=1, description="Runs that may be under way at the same time, in all conversations."
+    )
+    told_after: Duration = Field(
+        default=1.0, ge=0, description="A batch that waits longer than this for a free place is told its place in line."
+    )
+    mode: Annotated[Mode, Expected('"collect" or "interrupt"')] = Field(
+        default="collect",
+        description="What a new batch does while a run is on: `collect` waits for its end, `interrupt` stops it. "
+        "The command `mode` changes it for one conversation.",
+    )
+
+    def limits(self) -> Limits:
+        """The same bounds as the dispatcher takes them."""
+        return Limits(**self.model_dump(exclude={"mode"}))
+
+
+class RunsSettings(Section):
+    """When runs end by themselves, and how much time a stop gives them. An agent's own table can differ."""
+
+    shutdown_grace: Duration = Field(
+        default=20.0, ge=0, description="Time that runs under way get to finish when the bot is told to end."
+    )
+    interrupt_grace: Duration = Field(
+        default=0.5,
+        ge=0,
+        le=5,
+        description="Time an agent gets to end its turn by itself on `stop`, before it is killed.",
+    )
+    timeout: Duration = Field(default=3600.0, ge=0, description="Longest run. 0 sets no limit.")
+    idle_timeout: Duration = Field(
+        default=900.0,
+        ge=0,
+        description="Longest time without output and without activity of the run's processes. 0: no limit.",
+    )
+    max_output: Size = Field(
+        default=1_000_000,
+        ge=0,
+        description="Bytes of answer text kept of one run; the rest is only counted. 0: no limit.",
+    )
+
+
+class RepliesSettings(Section):
+    """How answers appear while they are being written."""
+
+    stream: Annotated[Literal["edit", "paragraphs", "final"], Expected('"edit", "paragraphs" or "final"')] = Field(
+        default="edit",
+        description="`edit` updates one message as the answer grows (paragraphs where nothing can be edited), "
+        "`paragraphs` sends each paragraph when it is finished, `final` sends the finished answer only.",
+    )
+    edit_interval: Duration = Field(
+        default=1.0,
+        ge=0,
+        description="Least time between two edits of a message; a network that asks for more gets more.",
+    )
+
+
+class ConsoleSettings(Section):
+    """Talking in the terminal."""
+
+    history: Flag = Field(default=True, description="Keep the lines typed at the console in the data directory.")
+
+
+class LogSettings(Section):
+    """The log, written to standard error."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Expected('"debug", "info", "warning" or "error"')
+    ] = Field(default="warning", description="The least important messages that are logged.")
+    json_lines: Flag = Field(
+        default=False, alias="json", description="Log one JSON object per line, for machines to read."
+    )
+
+
+class AgentSettings(Section):
+    """One coding agent, in a table of its own: `[agents.<name>]`."""
+
+    backend: Annotated[Literal["demo", "command", "acp"], Expected('"demo", "command" or "acp"')] = Field(
+        description="How to talk to the program: `command` gives it the prompt on standard input and takes what it "
+        "prints as the answer; `acp` speaks the Agent Client Protocol; `demo` is the agent that ships with Tugbot."
+    )
+    command: Annotated[
+        tuple[Argument, ...], Expected("a list of texts: the program, then its arguments"), Private()
+    ] = Field(
+        default=(),
+        description="The program and its arguments, no shell involved. `{prompt_file}` as an argument is replaced by "
+        "the path of a file that holds the prompt.",
+    )
+    env: Annotated[tuple[VariableName, ...], Expected("a list of names of environment variables"), Private()] = Field(
+        default=(),
+        description="Names of variables the agent gets, taken from the bot's environment or from `tugbot secrets`. "
+        "Nothing else of the bot's environment reaches it, except a few harmless ones such as PATH and LANG.",
+    )
+    paths: Annotated[tuple[PathText, ...], Expected("a list of paths")] = Field(
+        default=(),
+        description="Files and directories of yours that the agent may see and change; the rest of home is hidden.",
+    )
+    model: Annotated[str | None, Expected("text in quotes")] = Field(
+        default=None, description="The model to use: replaces `{model}` in the command, or is chosen through ACP."
+    )
+    timeout: OptionalDuration = Field(default=None, ge=0, description="Like `runs.timeout`, for this agent.")
+    idle_timeout: OptionalDuration = Field(default=None, ge=0, description="Like `runs.idle_timeout`, for this agent.")
+    max_output: OptionalSize = Field(default=None, ge=0, description="Like `runs.max_output`, for this agent.")
+
+    @model_validator(mode="after")
+    def _has_what_the_backend_needs(self) -> Self:
+        if self.backend != "demo" and not (self.command and self.command[0]):
+            raise ValueError('needs command = ["program", "argument", …]')
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Built by `load`; `Settings()` is the defaults, whatever the environment holds."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    data_dir: PathText = Field(
+        default=Path("~/.tugbot"),
+        validate_default=True,
+        description="Where everything is kept: database, secrets, the agents' scratch directories. Only its owner may "
+        "read it. A relative path counts from the directory the bot is started in.",
+    )
+    database_url: Annotated[Text, Private()] = Field(
+        default="",
+        repr=False,
+        description="Empty: an SQLite file in the data directory. For PostgreSQL: `postgresql+psycopg://user@host/name`.",
+    )
+    default_agent: Text = Field(
+        default="auto", description="The agent that answers where nobody chose one. `auto` takes the first one usable."
+    )
+    dispatcher: DispatcherSettings = DispatcherSettings()
+    runs: RunsSettings = RunsSettings()
+    replies: RepliesSettings = RepliesSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    log: LogSettings = LogSettings()
+    agents: dict[AgentName, AgentSettings] = Field(default={}, description="The agents, each in `[agents.<name>]`.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The library's own environment source passes over variables it does not know; `load` brings a strict one.
+        return (init_settings,)
+
+    @property
+    def database(self) -> str:
+        """The database's URL for SQLAlchemy, with an async driver."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'tugbot.db'}"
+
+    def agent_names(self) -> tuple[str, ...]:
+        """Agents that may be chosen by name: the configured ones, then those built in."""
+        return (*self.agents, *(name for name in BUILT_IN_AGENTS if name not in self.agents))
+
+    def agent_config(self, name: str) -> AgentConfig:
+        """What an agent is built from; limits it does not set itself are those of [runs]. KeyError: no such agent."""
+        own = (
+            AgentSettings(backend="demo") if name in BUILT_IN_AGENTS and name not in self.agents else self.agents[name]
+        )
+        return AgentConfig(
+            name=name,
+            backend=own.backend,
+            command=own.command,
+            env=own.env,
+            paths=tuple(str(path) for path in own.paths),
+            model=own.model,
+            timeout=self.runs.timeout if own.timeout is None else own.timeout,
+            idle_timeout=self.runs.idle_timeout if own.idle_timeout is None else own.idle_timeout,
+            max_output=self.runs.max_output if own.max_output is None else own.max_output,
+        )
