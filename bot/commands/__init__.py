@@ -1,1 +1,46 @@
 """Chat commands: declared once, parsed purely, explained from their declaration."""
+
+from __future__ import annotations
+
+from bot.commands import about, completion, grammar, help, runs, session, words  # noqa: A004 - the noun it is
+from bot.commands.model import CommandCall, Names, Parsed
+from bot.commands.registry import Registry
+
+REGISTRY: Registry = Registry(
+    (
+        runs.STOP,
+        runs.RETRY,
+        runs.RUNS,
+        runs.RUN,
+        session.STATUS,
+        session.GO,
+        session.RESET,
+        session.MODE,
+        session.AGENT,
+        about.help_command(lambda: REGISTRY),
+        about.VERSION,
+    )
+)
+
+
+def parse(text: str, names: Names) -> Parsed:
+    """What a message is, by the commands there are. Pure; never raises."""
+    return grammar.parse(text, REGISTRY, names)
+
+
+def complete(text: str, names: Names) -> list[completion.Candidate]:
+    """Candidates for the last word of `text`, each with its meaning. Pure."""
+    return completion.complete(text, REGISTRY, names)
+
+
+def document() -> str:
+    """docs/reference/commands.md."""
+    return help.document(REGISTRY)
+
+
+def interrupted(text: str, names: Names) -> str:
+    """The notice for a command that a restart cut off; one that only binds settings took effect all the same."""
+    call = parse(text, names)
+    if isinstance(call, CommandCall) and call.command.binds and call.command.binds(call.args):
+        return words.settled(text)
+    return words.interrupted(text)

@@ -1,0 +1,108 @@
+"""Reading one argument by its kind. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.commands.model import Arg, Kind, Names, Option
+from bot.commands.phrases import code, listed
+from bot.commands.registry import Registry
+from bot.commands.spelling import near
+
+LONGEST_NUMBER = 10  # digits: every id that will ever be given out, and far from int()'s own limit
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What arguments can refer to."""
+
+    registry: Registry
+    names: Names
+
+
+class Mismatch(Exception):
+    """Why words do not fit, to be read by a person. `almost`: so near a known name that it is hardly a sentence."""
+
+    def __init__(self, reason: str, almost: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.almost = almost
+
+
+Reader: TypeAlias = Callable[[str, Arg | Option, Scope], object]
+
+
+def read(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    """The value of `word`. Raises Mismatch."""
+    if (plain := lower(word)) in wanted.choices:
+        return plain
+    return READERS[wanted.kind](word, wanted, scope)
+
+
+def lower(word: str) -> str:
+    """Small letters for ASCII words alone: `ſtop` and the Kelvin sign are not letters of ours."""
+    return word.lower() if word.isascii() else word
+
+
+def _number(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    if word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER:
+        return int(word)
+    what = "the number of a run" if wanted.kind == "run" else "a number"
+    also = f" or {listed(tuple(f'`{choice}`' for choice in wanted.choices), 'or')}" if wanted.choices else ""
+    raise Mismatch(f"{code(word)} is not {what}{also}.")
+
+
+def _choice(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    options = listed(tuple(f"`{choice}`" for choice in wanted.choices), "or")
+    raise Mismatch(f"{code(word)} is not {options}.", bool(near(lower(word), wanted.choices, 2)))
+
+
+def _word(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    if not word:
+        raise Mismatch("An empty word is no name.")
+    return word
+
+
+def _command(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    plain = lower(word)
+    if scope.registry.find(plain):
+        return plain
+    close = near(plain, scope.registry.names, 1) if len(plain) >= 5 else ()
+    hint = f"Did you mean {code(close[0])}?" if close else "`help` lists them all."
+    raise Mismatch(f"There is no command {code(word)}. {hint}", bool(close))
+
+
+def _agent(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    known = scope.names.agents
+    for name in known:
+        if name == word or lower(name) == lower(word):
+            return name
+    there_are = f"there are {listed(tuple(code(name) for name in known))}" if known else "none is configured"
+    close = near(lower(word), [lower(name) for name in known], 2)
+    raise Mismatch(f"No agent {code(word)}; {there_are}.", bool(close))
+
+
+def _flag(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    raise Mismatch(f"`--{wanted.name}` takes no value.")
+
+
+READERS: Mapping[Kind, Reader] = {
+    "run": _number,
+    "count": _number,
+    "choice": _choice,
+    "word": _word,
+    "command": _command,
+    "agent": _agent,
+    "flag": _flag,
+}
+
+
+def known(wanted: Arg | Option, scope: Scope) -> Iterable[str]:
+    """Words that would be understood and can be listed: for completion."""
+    if wanted.kind == "command":
+        return (*wanted.choices, *scope.registry.names)
+    if wanted.kind == "agent":
+        return (*wanted.choices, *scope.names.agents)
+    return wanted.choices

@@ -1,0 +1,236 @@
+"""The words of chat commands: what one is, what a call of one is, what it may ask of the bot. No logic here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from bot.store.records import Books, RunRecord, SessionSettings
+from dispatcher.model import RunState, Stopped
+
+Role: TypeAlias = Literal["guest", "member", "operator", "owner"]
+
+# run: a run's id, digits. count: digits. choice: one of `choices`. word: any one word. command: the name of a
+# command, of one or more words. agent: the name of a configured agent. flag: an option without a value.
+Kind: TypeAlias = Literal["run", "count", "choice", "word", "command", "agent", "flag"]
+
+Args: TypeAlias = Mapping[str, object]  # by Arg.name and Option.name; absent: not given
+
+# ---------------------------------------------------------------- declarations
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """A positional argument. `run` and `count` are read to int, a flag to True, everything else to str."""
+
+    name: str
+    kind: Kind
+    optional: bool = False
+    choices: tuple[str, ...] = ()  # words understood beside what the kind reads ("all"); for `choice` the only ones
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`--name value` or `--name=value`, anywhere after the command's name."""
+
+    name: str  # without the dashes
+    kind: Kind
+    help: str
+    metavar: str = ""  # how the value is called in the usage line; "" for flags
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    text: str  # parses to its command; a test holds it to that
+    does: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, declared once: grammar, help, completion, documentation and rights follow from it."""
+
+    name: str  # one or more lower-case words: "stop", "new project"
+    summary: str  # one line, no full stop
+    handler: Handler
+    group: str  # heading in the overview
+    role: Role = "member"  # the least role that may give it
+    args: tuple[Arg, ...] = ()
+    options: tuple[Option, ...] = ()
+    details: str = ""  # Markdown
+    examples: tuple[Example, ...] = ()
+    needs: Callable[[Args], Role] | None = None  # where some arguments ask for more than `role` (`stop all`)
+    # Settings of the session (project, agent, mode) changed in the same commit as the command's own row.
+    binds: Callable[[Args], Mapping[str, str | None]] | None = None
+    emphatic: bool = False  # closing punctuation is ignored: "STOP!" must work
+    # A message that begins with the name is always meant for the command, so misuse is answered, not passed on.
+    claims: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What is known by name at this moment; the grammar tells commands from sentences by it."""
+
+    agents: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- what a message turned out to be
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCall:
+    command: Command
+    args: Args
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Meant as a command, but wrong: answered with `text`, never passed on to an agent."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Perhaps a mistyped command: answered with the question `text`, never guessed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """Not a command: a message for the agent."""
+
+
+Parsed: TypeAlias = CommandCall | Usage | Ask | PlainText
+
+# ---------------------------------------------------------------- calls
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who gave a command, and where."""
+
+    session: str
+    sender: str  # the network's id of the person
+    sender_name: str
+    role: Role
+    target: str
+    transport: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    command: Command
+    args: Args
+    asker: Asker
+    message_id: int  # inbox id: a stop ends what is at or below it, a retry is named after it
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str  # Markdown
+    ok: bool = True  # False: the command ends as failed in the books
+
+
+class Handler(Protocol):
+    def __call__(self, invocation: Invocation, desk: Desk) -> Awaitable[Reply]: ...
+
+
+# ---------------------------------------------------------------- reports
+
+# Why a run that was named cannot be acted on: no such run, another session's, or ended already.
+Obstacle: TypeAlias = Literal["unknown", "foreign", "over"]
+
+
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """What a stop did. `Ended.outcome.record["kill_report"]` holds a KillReport or its fields, where one was made."""
+
+    stopped: tuple[Stopped, ...] = ()  # one for each session that was touched
+    siblings: tuple[int, ...] = ()  # runs still at work in sibling threads: listed, not stopped
+    asked: int | None = None  # the run that was named
+    obstacle: Obstacle | None = None  # why that run was left alone
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run that is under way. Times in seconds."""
+
+    run: int
+    kind: str  # agent | provision …
+    agent: str | None
+    project: str | None
+    age: float
+    silence: float | None = None  # since the last output or sign of activity; None: not known
+    state: RunState = RunState.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """A batch that is due and waits for its workspace or a slot."""
+
+    place: int  # 1 is next
+    ahead: str  # whose run is ahead; "": only a slot is missing
+    age: float  # seconds in line
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    running: tuple[Work, ...] = ()  # of this session
+    in_line: tuple[InLine, ...] = ()
+    waiting: tuple[float, ...] = ()  # ages of the messages not yet given to a run, oldest first, seconds
+    elsewhere: int = 0  # runs of other sessions
+    books: Books = field(default_factory=Books)
+    trouble: tuple[str, ...] = ()  # transports that fail, a quarantined workspace: one line each
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """`again`: `messages` texts of `run` are accepted as a new message; anything else says why not."""
+
+    outcome: Literal["again", "nothing", "unknown", "foreign", "active", "refused"]
+    run: int | None = None
+    messages: int = 0
+    reason: str = ""  # for `refused`
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    name: str
+    backend: str  # claude | acp | command | demo
+    program: str
+    default: bool = False
+    note: str = ""  # why it is the default, what it lacks
+
+
+class Desk(Protocol):
+    """What a command may ask of the bot."""
+
+    def now(self) -> float: ...  # Unix seconds
+
+    async def stop_session(self, asker: Asker) -> StopReport: ...
+
+    async def stop_run(self, asker: Asker, run: int) -> StopReport: ...
+
+    async def stop_all(self, asker: Asker) -> StopReport: ...
+
+    async def go(self, session: str) -> int: ...  # how many messages were hurried
+
+    async def status(self, session: str) -> StatusReport: ...
+
+    async def runs(self, session: str, n: int) -> Sequence[RunRecord]: ...  # newest first, at most n
+
+    async def run(self, id: int) -> RunRecord | None: ...  # noqa: A002 - the word of the command
+
+    async def retry(self, asker: Asker, run: int | None, message_id: int) -> RetryResult: ...
+
+    async def reset(self, session: str) -> bool: ...  # False: there was no conversation to forget
+
+    async def settings(self, session: str) -> SessionSettings: ...
+
+    def agents(self) -> Sequence[AgentInfo]: ...
+
+    def version(self) -> str: ...

@@ -1,0 +1,122 @@
+"""stop, runs, run, retry: work and its history."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from bot.commands import reports, words
+from bot.commands.model import Arg, Args, Command, Desk, Example, Invocation, Reply, Role, StopReport
+from bot.store.records import RunRecord
+
+GROUP = "Work"
+SHOWN = 10  # runs in a list that was not asked to be longer
+MOST = 50
+
+# ---------------------------------------------------------------- stop
+
+
+def _stop_role(args: Args) -> Role:
+    return "owner" if args.get("what") == "all" else "member"
+
+
+async def _stop(invocation: Invocation, desk: Desk) -> Reply:
+    report = await _stopping(invocation, desk)
+    return Reply(words.stopped(report), words.stop_succeeded(report))
+
+
+async def _stopping(invocation: Invocation, desk: Desk) -> StopReport:
+    what = invocation.args.get("what")
+    if what is None:
+        return await desk.stop_session(invocation.asker)
+    if what == "all":
+        return await desk.stop_all(invocation.asker)
+    return await desk.stop_run(invocation.asker, cast("int", what))
+
+
+STOP = Command(
+    name="stop",
+    group=GROUP,
+    summary="ends the work of this conversation at once, and proves it",
+    args=(Arg("what", "run", optional=True, choices=("all",)),),
+    details=(
+        "Discards messages that wait, ends the run with every process it started, verifies that none is left and "
+        "says so; if that cannot be proven, it says that. Work handed to programs outside (a service manager, cron) "
+        "is out of reach. Only the bare word counts, in any case and with any closing punctuation; `stop the server` "
+        "is text. `stop <id>` ends one run: your own conversation's, or any if you are an operator. `stop all` ends "
+        "everything everywhere and is for owners."
+    ),
+    examples=(
+        Example("stop", "ends what runs here and discards what waits"),
+        Example("STOP!", "the same"),
+        Example("stop 9", "ends run 9"),
+        Example("stop all", "ends everything"),
+    ),
+    handler=_stop,
+    needs=_stop_role,
+    emphatic=True,
+)
+
+# ---------------------------------------------------------------- runs, run
+
+
+async def _runs(invocation: Invocation, desk: Desk) -> Reply:
+    wanted = cast("int", invocation.args.get("n", SHOWN))
+    records = await desk.runs(invocation.asker.session, max(1, min(wanted, MOST)))
+    return Reply(reports.runs(records, desk.now()))
+
+
+RUNS = Command(
+    name="runs",
+    group=GROUP,
+    summary="lists the latest runs of this conversation",
+    args=(Arg("n", "count", optional=True),),
+    details=f"The newest {SHOWN}, or as many as you ask for, at most {MOST}.",
+    examples=(Example("runs", f"the latest {SHOWN}"), Example("runs 3", "the latest three")),
+    handler=_runs,
+)
+
+
+async def _run(invocation: Invocation, desk: Desk) -> Reply:
+    id_ = cast("int", invocation.args["id"])
+    record = await desk.run(id_)
+    if record is None or not _may_read(invocation, record):
+        return Reply(words.no_run(id_), ok=False)
+    return Reply(reports.run(record, desk.now()))
+
+
+def _may_read(invocation: Invocation, record: RunRecord) -> bool:
+    """Members read their own conversation's runs; others are as if they were not there."""
+    return record.session == invocation.asker.session or invocation.asker.role in ("operator", "owner")
+
+
+RUN = Command(
+    name="run",
+    group=GROUP,
+    summary="shows one run: what was asked, answered, and how it ended",
+    args=(Arg("id", "run"),),
+    details="The messages it worked on, the reply, duration and cost, and what ending it found. Operators see any run.",
+    examples=(Example("run 8", "everything about run 8"),),
+    handler=_run,
+)
+
+# ---------------------------------------------------------------- retry
+
+
+async def _retry(invocation: Invocation, desk: Desk) -> Reply:
+    run = cast("int | None", invocation.args.get("id"))
+    result = await desk.retry(invocation.asker, run, invocation.message_id)
+    return Reply(words.retried(result), ok=result.outcome == "again")
+
+
+RETRY = Command(
+    name="retry",
+    group=GROUP,
+    summary="sends the messages of a run once more",
+    args=(Arg("id", "run", optional=True),),
+    details=(
+        "Without a number the latest run of this conversation. The texts are sent again as a new message and make a "
+        "new run; nothing is ever rerun unless you ask for it like this."
+    ),
+    examples=(Example("retry", "repeats the latest run"), Example("retry 8", "repeats run 8")),
+    handler=_retry,
+)

@@ -1,0 +1,135 @@
+"""status, go, reset, mode, agent: the conversation and what it is set to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast, get_args
+
+from bot.commands import reports, words
+from bot.commands.model import Arg, Args, Command, Desk, Example, Invocation, Reply, Role
+from dispatcher.model import Mode
+
+GROUP = "This conversation"
+DEFAULT = "default"  # the word that gives the choice of agent back to the bot
+
+
+async def _status(invocation: Invocation, desk: Desk) -> Reply:
+    return Reply(reports.status(await desk.status(invocation.asker.session)))
+
+
+STATUS = Command(
+    name="status",
+    group=GROUP,
+    summary="shows what runs and waits here, and the books",
+    details=(
+        "Runs with their age and last sign of life, what is in line and behind whom, messages that wait, trouble, "
+        "and the books: every message that was ever accepted is in exactly one state, and the sums are shown."
+    ),
+    examples=(Example("status", "how things stand"),),
+    handler=_status,
+)
+
+
+async def _go(invocation: Invocation, desk: Desk) -> Reply:
+    return Reply(words.hurried(await desk.go(invocation.asker.session)))
+
+
+GO = Command(
+    name="go",
+    group=GROUP,
+    summary="starts waiting messages now instead of waiting for more",
+    details=(
+        "Messages sent shortly after one another are collected into one prompt; `go` says that no more are coming. "
+        "What is behind a run or in line stays there."
+    ),
+    examples=(Example("go", "no more messages are coming"),),
+    handler=_go,
+)
+
+
+async def _reset(invocation: Invocation, desk: Desk) -> Reply:
+    return Reply(words.forgotten(await desk.reset(invocation.asker.session)))
+
+
+RESET = Command(
+    name="reset",
+    group=GROUP,
+    summary="makes the agent forget this conversation",
+    details="The next message starts a new conversation with the agent. Files and settings stay as they are.",
+    examples=(Example("reset", "start afresh"),),
+    handler=_reset,
+)
+
+
+def _mode_role(args: Args) -> Role:
+    """What a setting is, a member may ask; changing it is for operators."""
+    return "operator" if "mode" in args else "member"
+
+
+def _mode_binds(args: Args) -> Mapping[str, str | None]:
+    return {"mode": str(args["mode"])} if "mode" in args else {}
+
+
+async def _mode(invocation: Invocation, desk: Desk) -> Reply:
+    """The setting itself was committed with the command (`binds`)."""
+    if "mode" in invocation.args:
+        return Reply(words.mode_set(cast("Mode", invocation.args["mode"])))
+    return Reply(words.mode((await desk.settings(invocation.asker.session)).mode))
+
+
+MODE = Command(
+    name="mode",
+    group=GROUP,
+    summary="shows or sets what a message sent during a run does",
+    args=(Arg("mode", "choice", optional=True, choices=get_args(Mode)),),
+    details=(
+        "`collect` (the default): messages sent during a run wait for its end and go to the agent together. "
+        "`interrupt`: a message sent during a run stops that run and takes its place. Changing it is for operators."
+    ),
+    examples=(Example("mode", "shows it"), Example("mode interrupt", "later messages interrupt")),
+    handler=_mode,
+    needs=_mode_role,
+    binds=_mode_binds,
+)
+
+
+def _agent_role(args: Args) -> Role:
+    return "operator" if "name" in args else "member"
+
+
+def _agent_binds(args: Args) -> Mapping[str, str | None]:
+    if "name" not in args:
+        return {}
+    return {"agent": None if args["name"] == DEFAULT else str(args["name"])}
+
+
+async def _agent(invocation: Invocation, desk: Desk) -> Reply:
+    """The choice itself was committed with the command (`binds`)."""
+    infos = {info.name: info for info in desk.agents()}
+    name = invocation.args.get("name")
+    if name is None:
+        settings = await desk.settings(invocation.asker.session)
+        return Reply(words.agents(tuple(infos.values()), settings.agent))
+    if name == DEFAULT:
+        return Reply(words.agent_unset(next((info.name for info in infos.values() if info.default), None)))
+    return Reply(words.agent_set(str(name), infos.get(str(name))))
+
+
+AGENT = Command(
+    name="agent",
+    group=GROUP,
+    summary="shows the agents, or chooses the one this conversation talks to",
+    args=(Arg("name", "agent", optional=True, choices=(DEFAULT,)),),
+    details=(
+        "The choice holds from the next message on; messages sent before it still go to the earlier agent. "
+        "`agent default` goes back to the bot's default. Changing it is for operators."
+    ),
+    examples=(
+        Example("agent", "which there are, and which one is used"),
+        Example("agent demo", "talk to the demo agent"),
+        Example("agent default", "back to the default"),
+    ),
+    handler=_agent,
+    needs=_agent_role,
+    binds=_agent_binds,
+)
