@@ -1,0 +1,1 @@
+"""What `tugbot doctor` looks at, one module per subject."""

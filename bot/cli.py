@@ -1,0 +1,203 @@
+"""The command `tugbot`. Nothing heavy is imported before a command needs it: `tugbot version` answers at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Literal, TypeVar
+
+import click
+
+from bot.errors import OperatorError, UserError
+from bot.options import TRANSPORTS, RunOptions
+
+USER_ERROR = 2
+OPERATOR_ERROR = 70  # EX_SOFTWARE of sysexits.h
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class Refusal(click.ClickException):
+    """A UserError on its way out: one line, no trace."""
+
+    exit_code = USER_ERROR
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"tugbot: {one_line(self.message)}", file=file, err=file is None)
+
+
+class Fault(click.ClickException):
+    """An OperatorError on its way out: its reference is in the log, beside the trace."""
+
+    exit_code = OPERATOR_ERROR
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"tugbot: {one_line(self.message)}", file=file, err=file is None)
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and control characters, which could rewrite the terminal."""
+    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+
+
+def _fault(error: OperatorError) -> Fault:
+    reference = secrets.token_hex(4)
+    logging.getLogger("tugbot").error("fault %s", reference, exc_info=error)
+    return Fault(f"{error} This is a fault inside Tugbot or its surroundings; the log has it under {reference}.")
+
+
+class Translating(click.Group):
+    """Turns the bot's errors into what click knows how to end with."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as exc:
+            raise Refusal(str(exc)) from exc
+        except OperatorError as exc:
+            raise _fault(exc) from exc
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(version_text())
+        ctx.exit()
+
+
+def version_text() -> str:
+    from importlib.metadata import version
+
+    return f"tugbot {version('tugbot')} (Python {sys.version_info.major}.{sys.version_info.minor})"
+
+
+@click.group(cls=Translating, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+def tugbot() -> None:
+    """Steer coding agents from chat."""
+    os.umask(0o077)  # everything we write is ours alone, whoever writes it
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shall not end us over a tick mark
+
+
+def _where(command: _Command) -> _Command:
+    """The options that say which settings and which data are meant."""
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Settings file instead of ./bot.toml.",
+    )
+    data = click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Data directory instead of the one in the settings.",
+    )
+    return config(data(command))
+
+
+@tugbot.command()
+@_where
+@click.option("--agent", metavar="NAME", help="Agent that answers where nobody chose one.")
+@click.option(
+    "--transport", "transports", type=click.Choice(TRANSPORTS), multiple=True, help="Only this one; repeatable."
+)
+@click.option(
+    "--input", "input_", type=click.Choice(["lines", "jsonl"]), default="lines",
+    help="What is piped in: one message per line, or one JSON object per line.",
+)  # fmt: skip
+@click.pass_context
+def run(
+    ctx: click.Context,
+    config: Path | None,
+    data: Path | None,
+    agent: str | None,
+    transports: tuple[str, ...],
+    input_: Literal["lines", "jsonl"],
+) -> None:
+    """Start the bot. Ends with Ctrl-C, Ctrl-D, or when piped input is done."""
+    from bot import app
+
+    ctx.exit(app.run(RunOptions(config, data, agent, transports, input_)))
+
+
+@tugbot.command()
+def version() -> None:
+    """Show the version."""
+    click.echo(version_text())
+
+
+@tugbot.command()
+@_where
+@click.pass_context
+def migrate(ctx: click.Context, config: Path | None, data: Path | None) -> None:
+    """Bring the database up to this version. `tugbot run` does it too."""
+    from bot import app
+
+    ctx.exit(app.migrate(RunOptions(config, data)))
+
+
+@tugbot.command()
+@_where
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@click.pass_context
+def doctor(ctx: click.Context, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Check that everything the bot needs is there, and say how to mend what is not."""
+    from bot import doctor as examination
+
+    ctx.exit(examination.run(RunOptions(config, data), as_json=as_json))
+
+
+@tugbot.group("secrets")
+def secrets_() -> None:
+    """Values such as API keys, kept in files that only you can read.
+
+    An agent gets those whose names its `env` lists, where the bot's own environment has no such variable.
+    """
+
+
+_scope = click.option("--agent", "scope", default="bot", metavar="NAME", help="For this agent only.")
+
+
+@secrets_.command("set")
+@click.argument("name")
+@click.argument("surplus", nargs=-1, metavar="")
+@_scope
+@_where
+def set_secret(name: str, surplus: tuple[str, ...], scope: str, config: Path | None, data: Path | None) -> None:
+    """Store the secret NAME. Its value is asked for, or read from standard input, never from an argument."""
+    from bot import cli_secrets
+
+    cli_secrets.set_secret(RunOptions(config, data), scope, name, bool(surplus))
+
+
+@secrets_.command("list")
+@_where
+def list_secrets(config: Path | None, data: Path | None) -> None:
+    """Show the names of all secrets, never a value."""
+    from bot import cli_secrets
+
+    cli_secrets.list_secrets(RunOptions(config, data))
+
+
+@secrets_.command("unset")
+@click.argument("name")
+@_scope
+@_where
+def unset_secret(name: str, scope: str, config: Path | None, data: Path | None) -> None:
+    """Forget the secret NAME."""
+    from bot import cli_secrets
+
+    cli_secrets.unset_secret(RunOptions(config, data), scope, name)
+
+
+def main() -> None:
+    """Exit codes: 0, 1 (a run or a check failed), 2 (correct something and try again), 70 (a fault)."""
+    tugbot(prog_name="tugbot")
