@@ -160,7 +160,7 @@ def _agent(info: AgentInfo) -> str:
 
 
 def agent_set(name: str, info: AgentInfo | None) -> str:
-    note = f" {info.note}" if info and info.note else ""
+    note = f" Note: {info.note}." if info and info.note else ""
     return f"This session now talks to `{name}`, from the next message on.{note}"
 
 
@@ -195,8 +195,7 @@ def no_run(run: int | None) -> str:
 
 
 def not_allowed(command: Command, needed: Role) -> str:
-    article = "a" if needed == "member" else "an"
-    return f"`{command.name}` was not carried out: with what you asked for it is for {article} {needed} only."
+    return f"This `{command.name}` was not carried out: it needs the role {needed}."
 
 
 # ---------------------------------------------------------------- after a restart
