@@ -1,0 +1,49 @@
+"""Find the program of an agent before anything is started for it. Nearly pure: looks at the file system."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.agents.base import ProgramMissing
+from bot.agents.containment import program_paths
+from bot.agents.environment import certificate_paths
+from bot.agents.text import one_line
+
+# From the vendors' own installation pages.
+_INSTALL = {
+    "claude": "npm install -g @anthropic-ai/claude-code",
+    "claude-agent-acp": "npm install -g @agentclientprotocol/claude-agent-acp",
+    "codex": "npm install -g @openai/codex",
+    "codex-acp": "npm install -g @agentclientprotocol/codex-acp",
+    "gemini": "npm install -g @google/gemini-cli",
+    "opencode": "npm install -g opencode-ai",
+}
+
+
+def find_program(agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:
+    """Absolute path of the program, by the child's own PATH. Raises ProgramMissing."""
+    if "/" in program:  # relative to where it will run, not to where the bot was started
+        found = shutil.which(cwd / Path(program).expanduser())
+    else:
+        found = shutil.which(program, path=env.get("PATH", ""))
+    if found is None:
+        raise ProgramMissing(agent=agent, program=one_line(program), hint=install_hint(agent, program))
+    return found
+
+
+def install_hint(agent: str, program: str) -> str:
+    name = Path(program).name
+    how = f"Install it (`{_INSTALL[name]}`)" if name in _INSTALL else "Install it"
+    return f"{how}, or set `command` in `[agents.{agent}]` of bot.toml."
+
+
+def with_model(command: tuple[str, ...], model: str | None) -> tuple[str, ...]:
+    """The command with `{model}` filled in, whole arguments only, after splitting: a name is never parsed again."""
+    return tuple(part.replace("{model}", model) if model else part for part in command)
+
+
+def visible_paths(argv: tuple[str, ...], env: Mapping[str, str]) -> tuple[Path, ...]:
+    """What the program must be able to read inside a sandbox: itself, its interpreter, the CA files."""
+    return (*certificate_paths(env), *program_paths(argv, env.get("PATH", ""), Path(env.get("HOME") or "/")))

@@ -1,0 +1,44 @@
+"""A batch of chat messages as one prompt. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from dispatcher.model import Batch, Row
+
+NAME_LIMIT = 60  # characters of a sender's name
+
+
+def build_prompt(batch: Batch, keeps_conversation: bool) -> str:
+    """Texts in arrival order, joined by a blank line.
+
+    Each is led by its sender's name (`Ann: text`) where the room is shared or where more than one person speaks.
+    What an interrupted turn was given comes first, unless the agent remembers it.
+    """
+    rows = batch.rows if keeps_conversation else batch.repeats + batch.rows
+    names = _names(rows)
+    alone = len(names) == 1
+    return "\n\n".join(_message(row, "" if alone and row.direct else names[_person(row)]) for row in rows)
+
+
+def clean_name(name: str) -> str:
+    """A sender's name on one line, without invisible characters, at most 60 characters: it is anyone's free text."""
+    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
+    return " ".join(visible.split())[:NAME_LIMIT].rstrip() or "someone"
+
+
+def _names(rows: Iterable[Row]) -> Mapping[tuple[str, str], str]:
+    """A name for each person; those who share one are told apart by their network id."""
+    names = {_person(row): clean_name(row.sender_name) for row in rows}
+    taken = list(names.values())
+    return {who: name if taken.count(name) == 1 else f"{name} ({clean_name(who[1])})" for who, name in names.items()}
+
+
+def _person(row: Row) -> tuple[str, str]:
+    return row.event.transport, row.sender
+
+
+def _message(row: Row, name: str) -> str:
+    text = f"{name}: {row.text}" if name else row.text
+    return "\n".join([text, *(f"[attached file: {' '.join(path.split())}]" for path in row.attachments)])
