@@ -1,0 +1,39 @@
+"""The ACP backend: which program, with what environment, seeing what. The protocol itself is in `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.agents.base import Launcher, Spawn, Turn
+from bot.agents.program import find_program, visible_paths, with_model
+
+if TYPE_CHECKING:
+    from bot.agents.acp.run import AcpRun
+
+
+@dataclass(frozen=True, slots=True)
+class AcpAgent:
+    name: str
+    command: tuple[str, ...]  # `{model}` in it is replaced by the model
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # complete; may hold secrets, hence no repr
+    writable: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    model: str | None = None
+    handshake: float = 60.0  # seconds for initialize and opening the session: node programs need up to 10
+    keeps_conversation: bool = True
+    can_steer: bool = False
+
+    async def start(self, turn: Turn, launcher: Launcher) -> AcpRun:
+        from bot.agents.acp.run import AcpRun  # the SDK takes most of a second to import; a console start waits for it
+
+        env = {**self.env, **turn.environ}
+        program = find_program(self.name, self.command[0], env, turn.cwd)
+        argv = (program, *with_model(self.command[1:], self.model))
+        readable = (*self.readable, *visible_paths(argv, env))
+        spawn = Spawn(argv, env, turn.cwd, self.writable, readable, turn.contained)
+        in_argv = any("{model}" in part for part in self.command)
+        process = await launcher.spawn(spawn)
+        return AcpRun(self.name, process, turn, None if in_argv else self.model, self.handshake)
