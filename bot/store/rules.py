@@ -13,6 +13,7 @@ from bot.store.records import RunRecord, SessionSettings
 from dispatcher.model import Binding, Mode, Notice, Outcome, Row, RunState, State
 
 REFUSED_TEXT = 1_000  # characters kept of a message that was refused
+DAY = 86_400.0  # seconds
 REPLY_LIMIT = 30_000  # characters of an answer kept in the run record
 
 ALIVE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING})
@@ -136,6 +137,6 @@ def record_fields(columns: Mapping[str, object]) -> dict[str, object]:
     return fields
 
 
-def bears(state: RunState, columns: Mapping[str, object]) -> bool:
-    """Whether a run in `state` may take `columns`: a late word about life never brings an ended run back."""
-    return state in ALIVE or "state" not in columns or RunState(str(columns["state"])) not in ALIVE
+def revives(columns: Mapping[str, object]) -> bool:
+    """Whether `columns` would bring an ended run back to life: a late word about it must not."""
+    return "state" in columns and RunState(str(columns["state"])) in ALIVE

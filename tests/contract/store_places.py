@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bot.store.memory import Disk, MemoryStore
+from bot.store.store import Store
 from dispatcher.model import Binding, Event, Message, Notice
 
-AnyStore: TypeAlias = MemoryStore
+AnyStore: TypeAlias = MemoryStore | Store
 
 NO_BINDING = Binding()
 
@@ -45,6 +46,13 @@ def memory_place() -> Place:
 
     async def make(clock: Clock) -> AnyStore:
         return MemoryStore(disk, clock=clock)
+
+    return Place(make)
+
+
+def sql_place(url: str) -> Place:
+    async def make(clock: Clock) -> AnyStore:
+        return await Store.open(url, clock=clock)
 
     return Place(make)
 

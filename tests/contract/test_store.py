@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -23,14 +24,14 @@ from dispatcher.model import (
     Refused,
     RunState,
 )
-from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, text
+from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, sql_place, text
 
 HERE, THERE = "console/local", "matrix/!room"
 
 
-@pytest.fixture(params=["memory"])
-async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    place = memory_place()
+@pytest.fixture(params=["memory", "sqlite"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    place = memory_place() if request.param == "memory" else sql_place(f"sqlite:///{tmp_path}/tugbot.db")
     yield place
     await place.close()
 

@@ -10,10 +10,8 @@ from dataclasses import replace
 from bot.store.memory.disk import Disk, StoredNotice
 from bot.store.memory.writer import MemoryWriter
 from bot.store.records import Books, OutboxItem, RunRecord, SessionSettings
-from bot.store.rules import ALIVE, bears, end_columns, keyed, record_fields, run_columns
+from bot.store.rules import ALIVE, DAY, end_columns, keyed, record_fields, revives, run_columns
 from dispatcher.model import Kind, Notice, Outcome, RunState, SessionKey
-
-DAY = 86_400.0  # seconds
 
 
 class MemoryRuns:
@@ -84,7 +82,7 @@ class MemoryRuns:
 
     def _update(self, run: int, columns: dict[str, object]) -> bool:
         record = self._disk.runs.get(run)
-        if record is None or not bears(record.state, columns):
+        if record is None or (record.state not in ALIVE and revives(columns)):
             return False
         self._disk.runs[run] = replace(record, **record_fields(columns))  # type: ignore[arg-type]
         return True

@@ -34,9 +34,7 @@ def _cut_run(
     disk: Disk, number: int, report: Mapping[str, object] | None, words: RecoveryWords, now: float
 ) -> RunRecord:
     state = RunState.INTERRUPTED if report is None else RunState.FAILED_TO_KILL
-    columns = run_columns({"state": state, "ended_at": now, "error": "the bot ended"})
-    if report is not None:
-        columns |= run_columns({"kill_report": report})
+    columns = run_columns({"state": state, "ended_at": now, "error": "the bot ended", "kill_report": report})
     record = replace(disk.runs[number], **record_fields(columns))  # type: ignore[arg-type]
     disk.runs[number] = record
     disk.say([Notice(record.target, words.run_cut_off(record), key=f"cut-off/run/{number}")], now, number)

@@ -1,0 +1,47 @@
+"""What a session was told to be, and the conversations that agents keep for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from bot.store.database import Database
+from bot.store.records import SessionSettings
+from bot.store.rows import settings_of
+from bot.store.tables import native_sessions, sessions
+from dispatcher.model import SessionKey
+
+
+class Sessions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def settings(self, session: SessionKey) -> SessionSettings:
+        """Settings change with a command's put (Message.binds); unknown sessions have the defaults."""
+        return await self._database.read("settings", lambda connection: _settings(connection, session))
+
+    async def native(self, session: SessionKey, agent: str, project: str | None) -> str | None:
+        """The agent's own id of the conversation to resume."""
+        kept = select(native_sessions.c.native).filter_by(session=session, agent=agent, project=project or "")
+        return await self._database.read("native", lambda connection: connection.execute(kept).scalar_one_or_none())
+
+    def keep_native(self, session: SessionKey, agent: str, project: str | None, native: str) -> asyncio.Future[None]:
+        key = {"session": session, "agent": agent, "project": project or ""}
+        values = {"native": native, "incarnation": self._database.incarnation}
+        return self._database.write("keep_native", lambda connection: _keep(connection, key, values))
+
+    def forget_native(self, session: SessionKey) -> asyncio.Future[int]:
+        """The next turns of the session begin new conversations; how many were forgotten."""
+        mine = delete(native_sessions).where(native_sessions.c.session == session)
+        return self._database.write("forget_native", lambda connection: connection.execute(mine).rowcount)
+
+
+def _settings(connection: Connection, session: SessionKey) -> SessionSettings:
+    row = connection.execute(select(sessions).where(sessions.c.session == session)).one_or_none()
+    return SessionSettings() if row is None else settings_of(row)
+
+
+def _keep(connection: Connection, key: dict[str, str], values: dict[str, object]) -> None:
+    if not connection.execute(update(native_sessions).filter_by(**key).values(**values)).rowcount:
+        connection.execute(insert(native_sessions).values(**key, **values))

@@ -1,0 +1,172 @@
+"""The schema, once for SQLite and PostgreSQL. Changed together with a new revision under migrations/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Double,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+# SQLite gives a table its row id only for the very word INTEGER; PostgreSQL's INTEGER would end at 2**31.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON(none_as_null=True)
+
+WAITING = "state = 'waiting'"
+UNFINISHED = "state IN ('accepted', 'claimed')"
+COMMAND = "kind = 'command'"
+UNDELIVERED = "state IN ('pending', 'sending')"
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class MessageTable(SQLModel, table=True):
+    """The inbox: one row per accepted or refused message."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("transport", "account", "session", "event_id", name="uq_messages_event"),
+        _partial("ix_messages_waiting", "session", "id", where=WAITING),
+        _partial("ix_messages_unfinished", "id", where=UNFINISHED),  # what a recovery looks for
+        _partial("ix_messages_commands", "id", where=COMMAND),
+        Index("ix_messages_books", "kind", "state"),
+        Index("ix_messages_run", "run"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})  # given at the call
+    session: str
+    transport: str
+    account: str
+    event_id: str
+    sender: str
+    sender_name: str
+    text: str
+    attachments: list[str] = Field(sa_type=Json)
+    sent_at: float | None = Field(default=None, sa_type=Double)  # by the network's clock, for people only
+    accepted_at: float = Field(sa_type=Double)
+    kind: str
+    project: str | None = None
+    agent: str | None = None
+    direct: bool
+    target: str
+    state: str
+    run: int | None = Field(default=None, foreign_key="runs.id", sa_type=Id)
+    reason: str = ""
+
+
+class RunTable(SQLModel, table=True):
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_session", "session", "id"), Index("ix_runs_state", "state", "id"))
+
+    id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    session: str
+    project: str | None = None
+    requested_by: str
+    agent: str | None = None
+    state: str
+    target: str
+    queued_at: float = Field(sa_type=Double)
+    started_at: float | None = Field(default=None, sa_type=Double)
+    ended_at: float | None = Field(default=None, sa_type=Double)
+    model: str | None = None
+    native_session: str | None = None
+    exit_code: int | None = None
+    cost: float = Field(default=0.0, sa_type=Double)
+    tokens_in: int = Field(default=0, sa_type=BigInteger)
+    tokens_out: int = Field(default=0, sa_type=BigInteger)
+    error: str | None = None
+    reply: str | None = None
+    kill_report: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    containment: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    prompt: str = ""
+
+
+class OutboxTable(SQLModel, table=True):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("key", name="uq_outbox_key"),
+        _partial("ix_outbox_undelivered", "target", "id", where=UNDELIVERED),
+        Index("ix_outbox_state", "state", "settled_at"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})
+    target: str
+    text: str
+    kind: str
+    key: str
+    state: str
+    attempts: int
+    run: int | None = Field(default=None, sa_type=Id)
+    repeat: bool
+    created_at: float = Field(sa_type=Double)
+    due_at: float = Field(sa_type=Double)
+    settled_at: float | None = Field(default=None, sa_type=Double)
+    ref: str = ""  # the network's id of the delivered message
+    error: str = ""  # why the last attempt failed
+
+
+class SessionTable(SQLModel, table=True):
+    __tablename__ = "sessions"
+
+    session: str = Field(primary_key=True)
+    project: str | None = None
+    agent: str | None = None
+    mode: str
+    last_seen: float = Field(sa_type=Double)
+
+
+class NativeSessionTable(SQLModel, table=True):
+    """The conversation that an agent keeps for a session, by the agent's own id."""
+
+    __tablename__ = "native_sessions"
+
+    session: str = Field(primary_key=True)
+    agent: str = Field(primary_key=True)
+    project: str = Field(primary_key=True)  # "": no project; NULL is no part of a key
+    native: str
+    incarnation: int = Field(sa_type=BigInteger)  # of the bot that kept it
+
+
+class IncarnationTable(SQLModel, table=True):
+    """One row: the bot process that owns this data."""
+
+    __tablename__ = "incarnation"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    number: int = Field(sa_type=BigInteger)
+    pid: int
+    boot_id: str
+    host: str
+    started_at: float = Field(sa_type=Double)
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+metadata = SQLModel.metadata
+messages = _table(MessageTable)
+runs = _table(RunTable)
+outbox = _table(OutboxTable)
+sessions = _table(SessionTable)
+native_sessions = _table(NativeSessionTable)
+incarnations = _table(IncarnationTable)
+
+# Literal, because neither database uses a partial index for a condition whose value is a parameter.
+is_waiting: ColumnElement[bool] = literal_column(WAITING)
+is_unfinished: ColumnElement[bool] = literal_column(UNFINISHED)
+is_command: ColumnElement[bool] = literal_column(COMMAND)
+is_undelivered: ColumnElement[bool] = literal_column(UNDELIVERED)
