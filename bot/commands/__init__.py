@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, cast
+
 from bot.commands import about, completion, grammar, help, runs, session, words  # noqa: A004 - the noun it is
 from bot.commands.model import CommandCall, Names, Parsed
 from bot.commands.registry import Registry
@@ -26,6 +28,14 @@ REGISTRY: Registry = Registry(
 def parse(text: str, names: Names) -> Parsed:
     """What a message is, by the commands there are. Pure; never raises."""
     return grammar.parse(text, REGISTRY, names)
+
+
+def stop_scope(text: str) -> int | Literal["session", "all"] | None:
+    """What a message would stop: one run, this session, everything; None: it is no stop. Never raises."""
+    call = parse(text, Names())
+    if not isinstance(call, CommandCall) or call.command is not runs.STOP:
+        return None
+    return cast("int | Literal['session', 'all']", call.args.get("what", "session"))
 
 
 def complete(text: str, names: Names) -> list[completion.Candidate]:

@@ -149,7 +149,10 @@ def agents(infos: Sequence[AgentInfo], chosen: str | None) -> str:
     """Which agent the session talks to, and which there are."""
     default = next((info.name for info in infos if info.default), None)
     current = chosen or default
-    head = f"This session talks to {code(current)}." if current else "No agent is configured; add one to bot.toml."
+    if current is None:
+        return "No agent is configured; add one to bot.toml."
+    gone = "" if any(info.name == current for info in infos) else " It is configured no longer; choose another."
+    head = f"This session talks to {code(current)}.{gone}"
     return "\n".join((head, "", *(_agent(info) for info in infos))) if infos else head
 
 

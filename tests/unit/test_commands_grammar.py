@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.commands import REGISTRY, parse
+from bot.commands import REGISTRY, parse, stop_scope
 from bot.commands.grammar import parse as parse_with
 from bot.commands.model import (
     Arg,
@@ -161,6 +161,7 @@ ANSWERED = (
     ("stop --now", "`stop` has no option `--now`."),
     ("go --race", "`go` has no option `--race`."),
     ("run 8 --verbose", "`run` has no option `--verbose`."),
+    ("run --verbose", "`run` has no option `--verbose`."),
     ("agent clade", "No agent `clade`; there are `demo`, `claude` and `codex`."),
     ("agent cladue", "No agent `cladue`"),
     ("mode interupt", "`interupt` is not `collect` or `interrupt`."),
@@ -262,6 +263,14 @@ def test_a_lone_word_one_slip_away_is_asked_about(text: str, meant: str | None) 
         assert parsed.text.startswith(f"Did you mean `{meant}`?")
 
 
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [("STOP!", "session"), ("/stop 9", 9), ("stop all", "all"), ("stop it", None), ("status", None), ("/stop x", None)],
+)
+def test_the_scope_of_a_stop(text: str, scope: object) -> None:
+    assert stop_scope(text) == scope
+
+
 def test_without_agents_every_name_is_text_and_the_prefixed_answer_says_so() -> None:
     assert parse("agent claude", Names()) == PlainText()
     parsed = parse("/agent claude", Names())
@@ -357,6 +366,8 @@ def test_the_longest_name_that_fits_wins(text: str, command: Command, args: Mapp
     assert parse_with(text, SYNTHETIC, Names()) == CommandCall(command, args)
 
 
-@pytest.mark.parametrize("text", ["new projects are fun", "new", "'new project' x", "project is late, sorry"])
+@pytest.mark.parametrize(
+    "text", ["new projects are fun", "new", "'new project' x", "new 'project' x", "project is late, sorry"]
+)
 def test_synthetic_sentences_are_text(text: str) -> None:
     assert parse_with(text, SYNTHETIC, Names()) == PlainText()

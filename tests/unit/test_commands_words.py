@@ -183,6 +183,9 @@ def test_agents() -> None:
     listing = "\n\n- `demo` (default): demo, `python3` — no other agent was found\n- `claude`: claude, `claude`"
     assert words.agents(infos, None) == f"This session talks to `demo`.{listing}"
     assert words.agents(infos, "claude") == f"This session talks to `claude`.{listing}"
+    assert words.agents(infos, "old") == (
+        f"This session talks to `old`. It is configured no longer; choose another.{listing}"
+    )
     assert words.agents((), None) == "No agent is configured; add one to bot.toml."
     assert words.agent_set("demo", infos[0]) == (
         "This session now talks to `demo`, from the next message on. Note: no other agent was found."
