@@ -160,7 +160,12 @@ class AgentSettings(Section):
     def _has_what_the_backend_needs(self) -> Self:
         if self.backend != "demo" and not (self.command and self.command[0]):
             raise ValueError('needs command = ["program", "argument", …]')
+        if self.model is not None and not self._uses_model():
+            raise ValueError("sets model, but nothing would use it: a command needs {model} among its arguments")
         return self
+
+    def _uses_model(self) -> bool:
+        return self.backend == "acp" or any("{model}" in part for part in self.command)
 
 
 class Settings(BaseSettings):

@@ -173,6 +173,10 @@ def test_unknown_names(toml: str, message: str) -> None:
         ("[agents.x]", 'bot.toml, line 1: agents.x.backend is missing: write "demo", "command" or "acp".'),
         ('[agents.x]\nbackend = "command"', 'bot.toml, line 1: agents.x needs command = ["program", "argument", …].'),
         (
+            '[agents.x]\nbackend = "command"\ncommand = ["a"]\nmodel = "m"',
+            "bot.toml, line 1: agents.x sets model, but nothing would use it: a command needs {model} among its arguments.",
+        ),
+        (
             '[agents.x]\nbackend = "command"\ncommand = "a b"',
             "bot.toml, line 3: agents.x.command must be a list of texts: the program, then its arguments.",
         ),
