@@ -159,7 +159,7 @@ def doctor(ctx: click.Context, config: Path | None, data: Path | None, as_json: 
 def secrets_() -> None:
     """Values such as API keys, kept in files that only you can read.
 
-    An agent gets those whose names its `env` lists, where the bot's own environment has no such variable.
+    An agent gets those whose names its `env` lists.
     """
 
 

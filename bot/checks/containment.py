@@ -10,15 +10,21 @@ NAME = "containment"
 
 
 async def check(data: Path) -> Check:
-    """Uses whatever a run would use. Leaves nothing running."""
+    """Uses what a run would use. Leaves nothing running."""
     from bot.agents.containment import choose, probe
 
-    launcher = choose((data, Path.home()))
+    launcher = await choose((data, Path.home()))
     result = await probe(launcher)
-    if not result.works:
-        return Check(NAME, False, f"{result.name}: {result.detail}", result.install_hint)
-    if launcher.hides_home:
-        return Check(NAME, True, f"{result.name}: {result.detail}")
     return Check(
-        NAME, True, f"{result.name}: {result.detail}; agents can read the files of this user", result.install_hint
+        NAME,
+        result.works,
+        f"{result.name}: {result.detail}",
+        "" if launcher.hides_home else await _better(result.install_hint),
     )
+
+
+async def _better(hint: str) -> str:
+    """What the strongest containment lacks here, where it is not the one in force."""
+    from bot.agents.containment import BubblewrapLauncher, probe
+
+    return hint or (await probe(BubblewrapLauncher(()))).install_hint

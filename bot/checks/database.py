@@ -7,20 +7,26 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.checks.base import Check
+from bot.errors import UserError
 
 NAME = "database"
-FILE = "sqlite+aiosqlite:///"
 
 
 def revision(url: str) -> Check:
-    return _of_file(Path(url.removeprefix(FILE))) if url.startswith(FILE) else _of_server(url)
+    from bot.store.engines import is_sqlite, parsed, sqlite_file
+
+    try:
+        address = parsed(url)
+    except UserError as exc:
+        return Check(NAME, False, str(exc), "correct database_url in bot.toml")
+    return _of_file(sqlite_file(address)) if is_sqlite(address) else _of_server(url)
 
 
 def _of_file(file: Path) -> Check:
     if not file.exists():
         return Check(NAME, True, f"{file} will be made by the first start")
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
             found = {str(row[0]) for row in connection.execute("SELECT version_num FROM alembic_version")}
     except sqlite3.Error as exc:
         return Check(NAME, False, f"{file} cannot be read: {exc}", "tugbot migrate")

@@ -179,6 +179,16 @@ def test_the_databases_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_a_url_that_is_none() -> None:
+    assert not database.revision("oracle").ok
+
+
+def test_a_server_that_is_not_there() -> None:
+    check = database.revision("postgresql+psycopg://me:hunter2@127.0.0.1:1/none")
+    assert not check.ok
+    assert "hunter2" not in check.detail
+
+
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("not a database at all")
     assert not database.revision(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}").ok
@@ -194,10 +204,11 @@ def test_agents_need_their_programs_and_variables(tmp_path: Path, monkeypatch: p
     )
     environ = {"PATH": str(tmp_path)}
     settings = load(None, environ, overrides={"data_dir": tmp_path / "data"})
-    bare, gone, demo = agents.check(settings, environ)
+    default, bare, gone, demo = agents.check(settings, environ)
+    assert (default.name, default.ok) == ("default agent", True)
     assert (bare.name, bare.ok, bare.fix) == ("agent a", False, "tugbot secrets set --agent a KEY")
     assert (gone.ok, gone.detail) == (False, "there is no program nowhere on PATH")
     assert demo.ok
-    assert next(agents.check(settings, {**environ, "KEY": "x"})).ok
+    assert list(agents.check(settings, {**environ, "KEY": "x"}))[1].ok
     Secrets(tmp_path / "data").set("a", "KEY", "x")
-    assert next(agents.check(settings, environ)).ok
+    assert list(agents.check(settings, environ))[1].ok
