@@ -41,6 +41,10 @@ def bootstrap(checkout: Path, path: Path, *arguments: str) -> subprocess.Complet
     )  # fmt: skip
 
 
+def checksum(file: Path) -> str:
+    return subprocess.run(["cksum"], input=file.read_bytes(), capture_output=True, check=True).stdout.decode().strip()
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_they_are_short_posix_programs(script: Path) -> None:
     assert os.access(script, os.X_OK)
@@ -66,12 +70,7 @@ def test_an_old_python_is_not_taken(checkout: Path, path: Path) -> None:
 def test_what_is_set_up_already_is_left_alone(checkout: Path, path: Path) -> None:
     (checkout / ".venv/bin").mkdir(parents=True)
     (checkout / ".venv/bin/python").symlink_to("/bin/true")
-    sums = [
-        subprocess.run(
-            ["cksum"], stdin=(checkout / name).open(), capture_output=True, text=True, check=True
-        ).stdout.strip()
-        for name in ("requirements/run.lock", "pyproject.toml")
-    ]
+    sums = [checksum(checkout / name) for name in ("requirements/run.lock", "pyproject.toml")]
     (checkout / ".venv/stamp-run").write_text(f"{checkout.resolve()} {' '.join(sums)}\n")
     result = bootstrap(checkout, path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
