@@ -234,7 +234,7 @@ async def test_the_sender_is_the_systems_user(stdin: int, stdout: int) -> None:
 
 def test_pipes_and_programs_do_not_load_the_terminal() -> None:
     code = (
-        "import sys, transports.console.piped, transports.console.jsonl;"
+        "import sys, transports.console.piped, transports.console.jsonl, transports.console.interactive;"
         "print([m for m in ('prompt_toolkit', 'rich', 'markdown_it') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
