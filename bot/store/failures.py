@@ -26,6 +26,10 @@ _SQLITE_PASSING = frozenset(
 _POSTGRES_PASSING = ("08", "40", "53", "57", "58", "55P03", "25006")
 
 
+# What a database layer raises. A value it cannot store comes as a plain ValueError or OverflowError of the driver.
+_DATABASE = (SQLAlchemyError, OSError, ValueError, OverflowError)
+
+
 class WriteFailed(OperatorError):
     """The store could not write ({operation}): {reason}"""
 
@@ -48,12 +52,11 @@ class BadDatabaseUrl(UserError):
 
 def translated(error: Exception, operation: str) -> Exception:
     """What a caller of the store is told instead of `error`. Never holds a value that was to be written."""
-    if isinstance(error, (Fenced, StoreUnavailable)) or not isinstance(error, (SQLAlchemyError, OSError, ValueError)):
+    if isinstance(error, (Fenced, StoreUnavailable)) or not isinstance(error, _DATABASE):
         return error
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if passing(error):
-        return StoreUnavailable(reason_of(cause))
-    return WriteFailed(operation=operation, reason=reason_of(cause))
+        return StoreUnavailable(reason_of(_cause(error)))
+    return WriteFailed(operation=operation, reason=reason_of(_cause(error)))
 
 
 def passing(error: Exception) -> bool:
@@ -70,9 +73,23 @@ def lost(error: Exception) -> bool:
     return passing(error) and not _full(error)
 
 
+def suspect(error: Exception) -> bool:
+    """Whether the connection should not be used again. A full disk or somebody's lock is not its fault."""
+    busy = _sqlite_code(_cause(error)) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return passing(error) and not busy and not _full(error)
+
+
+def disconnected(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 def _full(error: Exception) -> bool:
-    cause = error.orig if isinstance(error, DBAPIError) else None
+    cause = _cause(error)
     return _sqlite_code(cause) == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == "53100"
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
 def _passing_cause(cause: BaseException | None) -> bool:

@@ -50,8 +50,11 @@ def memory_place() -> Place:
     return Place(make)
 
 
-def sql_place(url: str) -> Place:
+def sql_place(url: str, part: Callable[[], None] = lambda: None) -> Place:
+    """`part`: what must happen before a second bot can take the data over."""
+
     async def make(clock: Clock) -> AnyStore:
+        part()
         return await Store.open(url, clock=clock)
 
     return Place(make)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL
 
 from bot.store import incarnation
-from bot.store.engines import is_sqlite, parsed, plain_engine, sqlite_file
+from bot.store.engines import is_sqlite, parsed, sqlite_file, writer_engine
 from bot.store.failures import UnknownRevision, translated
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def migrate(url: str) -> None:
     address = parsed(url)
     if is_sqlite(address):
         _make_private(sqlite_file(address))
-    engine = plain_engine(address)
+    engine = writer_engine(address)
     try:
         with engine.connect() as connection:
             found = revisions(connection)
