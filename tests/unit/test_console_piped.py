@@ -195,6 +195,21 @@ async def test_a_reader_that_left_is_a_permanent_failure() -> None:
         os.close(writing)
 
 
+def test_a_standard_stream_that_was_closed_is_not_taken_for_the_file_that_got_its_number() -> None:
+    code = "from transports.console.standard import *; open('/dev/null'); import os; os.write(2, repr("
+    code += "(stdin_fd(), stdout_fd())).encode())"
+    for closing, seen in (("", b"(0, 1)"), ("<&-", b"(None, 1)"), (">&-", b"(0, None)")):
+        done = subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {closing}', sys.executable, code], capture_output=True)
+        assert done.stderr == seen
+
+
+async def test_no_output_at_all_is_a_permanent_failure() -> None:
+    console = PipedConsole(stdin=None, stdout=None)
+    with pytest.raises(PermanentFailure):
+        await console.send(Outbound(TARGET, "hello"))
+    await console.close()
+
+
 async def test_a_full_disk_is_a_temporary_failure() -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     console = PipedConsole(stdin=None, stdout=full)

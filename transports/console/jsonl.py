@@ -29,8 +29,8 @@ class JsonLinesConsole:
     name = NAME
     capabilities = Capabilities(edit=False, paragraphs=False, max_length=1_000_000)
 
-    def __init__(self, *, stdin: int | None, stdout: int, user: str | None = None) -> None:
-        """`stdin` and `stdout` are file descriptors that stay the caller's; stdin=None is an empty input."""
+    def __init__(self, *, stdin: int | None, stdout: int | None, user: str | None = None) -> None:
+        """`stdin` and `stdout` are descriptors that stay the caller's; None: an empty input, a missing output."""
         self._stdin = stdin
         self._writer = BlockWriter(stdout)
         self._user = user or user_name()

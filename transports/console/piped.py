@@ -22,9 +22,9 @@ class PipedConsole:
     capabilities = Capabilities(edit=False, paragraphs=True)
 
     def __init__(
-        self, *, stdin: int | None, stdout: int, user: str | None = None, sleep: Sleep = asyncio.sleep
+        self, *, stdin: int | None, stdout: int | None, user: str | None = None, sleep: Sleep = asyncio.sleep
     ) -> None:
-        """`stdin` and `stdout` are file descriptors that stay the caller's; stdin=None is an empty input."""
+        """`stdin` and `stdout` are descriptors that stay the caller's; None: an empty input, a missing output."""
         self._stdin = stdin
         self._writer = BlockWriter(stdout)
         self._user = user or user_name()

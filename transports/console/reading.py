@@ -7,7 +7,6 @@ import codecs
 import contextlib
 import errno
 import os
-import sys
 from collections.abc import AsyncIterator
 
 from transports.clean import clean_text
@@ -24,12 +23,6 @@ class TooLong:
 
 
 Line = bytes | TooLong
-
-
-def stdin_fd() -> int | None:
-    """The descriptor of standard input; None where the program was started with it closed."""
-    # Descriptor 0 may by now be another file: the interpreter checked it before anything was opened.
-    return None if sys.__stdin__ is None else sys.__stdin__.fileno()
 
 
 async def lines(fd: int | None, limit: int = LINE_LIMIT) -> AsyncIterator[Line]:

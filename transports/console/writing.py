@@ -21,7 +21,8 @@ class BlockWriter:
     setting O_NONBLOCK on a descriptor that is shared with the shell would change it for the shell too.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int | None) -> None:
+        """`fd` stays the caller's; None takes nothing."""
         self._fd = fd
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -32,7 +33,9 @@ class BlockWriter:
         """Done when the system has taken the block. Raises PermanentFailure (reader gone, closed), TemporaryFailure."""
         if self._closed:
             raise PermanentFailure("The console is closed.")
-        written = self._last = self._put(block)
+        if self._fd is None:
+            raise PermanentFailure("There is no standard output.")
+        written = self._last = self._put(block, self._fd)
         try:
             # Shielded: a caller that gives up must not make a block that is half written look like a whole one.
             await asyncio.shield(written)
@@ -50,10 +53,10 @@ class BlockWriter:
             self._jobs.put(None)
             self._thread = None
 
-    def _put(self, block: bytes) -> asyncio.Future[None]:
+    def _put(self, block: bytes, fd: int) -> asyncio.Future[None]:
         if self._thread is None:
             # A daemon: a reader that never reads must not keep the program from ending.
-            self._thread = threading.Thread(target=self._work, name="console writer", daemon=True)
+            self._thread = threading.Thread(target=self._work, args=(fd,), name="console writer", daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
@@ -61,12 +64,12 @@ class BlockWriter:
         self._jobs.put((memoryview(block), partial(_report, loop, written)))
         return written
 
-    def _work(self) -> None:
+    def _work(self, fd: int) -> None:
         while (job := self._jobs.get()) is not None:
             block, report = job
             try:
                 while block:
-                    block = block[os.write(self._fd, block) :]
+                    block = block[os.write(fd, block) :]
             except OSError as exc:
                 report(exc)
             else:
