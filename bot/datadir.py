@@ -24,7 +24,7 @@ class DataUnusable(UserError):
 
 
 class DataExposed(UserError):
-    """The data directory {path} is open to other users of this machine (mode {mode}) and holds files that are not Tugbot's. Name an empty directory, or run: chmod 700 '{path}'"""  # noqa: E501
+    """The data directory {path} is open to other users of this machine (mode {mode}) and is not Tugbot's own. Name another with --data or data_dir, best one that does not exist yet."""  # noqa: E501
 
 
 class AlreadyRunning(UserError):
@@ -55,15 +55,17 @@ def _close_to_others(path: Path) -> None:
     info = path.stat()
     if not info.st_mode & 0o077:
         return
-    # A directory that others put things in (/tmp, a home) must not be shut because someone mistyped --data.
-    if info.st_uid != os.geteuid() or info.st_mode & stat.S_ISVTX or not _ours(path):
+    if not may_be_closed(path):
         raise DataExposed(path=path, mode=f"{stat.S_IMODE(info.st_mode):04o}")
     path.chmod(0o700)
 
 
-def _ours(path: Path) -> bool:
+def may_be_closed(path: Path) -> bool:
+    """Whether `path` is ours to shut: a directory that others use (/tmp, a home) is not, if someone mistyped --data."""
+    info = path.stat()
     names = os.listdir(path)
-    return not names or LOCK in names
+    ours = not names or LOCK in names
+    return ours and info.st_uid == os.geteuid() and not info.st_mode & stat.S_ISVTX
 
 
 class InstanceLock:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from bot.checks.base import Check
-from bot.datadir import reason, running_pid
+from bot.datadir import may_be_closed, reason, running_pid
 
 ENOUGH = 500_000_000  # bytes free: agents' scratch directories fill faster than the database
 # Types of mount where SQLite's write-ahead log is not safe (sqlite.org/wal.html: one host, shared memory).
@@ -31,7 +31,8 @@ def directory(path: Path) -> Check:
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return Check(name, False, f"{path} cannot be read and written by you", f"sudo chown -R \"$USER\" '{path}'")
     if mode & 0o077:
-        return Check(name, False, f"{path} is open to other users (mode {mode:04o})", f"chmod 700 '{path}'")
+        fix = f"chmod 700 '{path}'" if may_be_closed(path) else "tugbot run --data ~/.tugbot"
+        return Check(name, False, f"{path} is open to other users (mode {mode:04o})", fix)
     return Check(name, True, f"{path}, only yours")
 
 

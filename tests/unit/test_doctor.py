@@ -122,6 +122,13 @@ def test_a_directory_of_ours(tmp_path: Path) -> None:
     assert not data.directory(tmp_path / "file/inner").ok
 
 
+def test_nobody_is_told_to_shut_a_shared_directory(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    check = data.directory(tmp_path)
+    assert not check.ok
+    assert "chmod" not in check.fix
+
+
 def test_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.os.statvfs", lambda _path: DISK)
     full = data.space(tmp_path / "new")
