@@ -175,6 +175,29 @@ async def test_kill_twice_gives_one_answer(start: Start) -> None:
     assert await process.wait() == process.returncode == -9
 
 
+async def test_a_kill_that_was_cancelled_can_be_asked_again(start: Start, launcher: Launcher) -> None:
+    process = await start("sh", "-c", "echo up; exec sleep 20")
+    await process.stdout.readline()
+    for _ in range(3):
+        killing = asyncio.create_task(process.kill(), name="kill")
+        await asyncio.sleep(0)
+        killing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await killing
+    report = await process.kill()
+    assert report.survivors == ()
+    assert report.verified is (launcher.name != "process-group")
+
+
+async def test_no_descriptor_and_no_child_is_left(start: Start) -> None:
+    await (await start("true")).kill()
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        await (await start("sleep", "20")).kill()
+    assert os.listdir("/proc/self/fd") == before
+    assert procfs.children(os.getpid()) == []
+
+
 async def test_kill_after_the_end_finds_nothing(start: Start) -> None:
     process = await start("true")
     assert await process.wait() == 0
@@ -204,7 +227,7 @@ async def test_activity_changes_while_a_child_works(start: Start, tmp_path: Path
     await process.stdout.readline()
     before = process.activity()
     async with asyncio.timeout(5):  # `ps` counts CPU time in seconds
-        while process.activity() == before:
+        while process.activity() == before:  # noqa: ASYNC110 - asked, as the idle limit does
             await asyncio.sleep(0.05)
 
 

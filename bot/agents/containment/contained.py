@@ -39,7 +39,7 @@ class Contained(abc.ABC):
         async with self._one_at_a_time:
             if self._report is None or not self._is_final(self._report):
                 self._report = await self._kill()
-                await self._pipes.close(all_dead=not self._report.survivors)
+            await self._pipes.close(all_dead=not self._report.survivors)  # again, if that was cancelled before
             return self._report
 
     def _is_final(self, report: KillReport) -> bool:

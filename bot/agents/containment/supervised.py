@@ -218,8 +218,9 @@ class SupervisedProcess(Contained):
         return await self._verdict(killed)
 
     async def _order_kill(self) -> dict[str, Any] | None:
-        """None: no answer, or nobody there to answer."""
-        self._reports.said.pop("killed", None)
+        """None: no answer, or nobody there to answer. A proof that was given before is not asked for again."""
+        if not self._reports.said.get("killed", {}).get("verified"):
+            self._reports.said.pop("killed", None)
         self._line.send(b"kill\n")
         self._resume()
         with contextlib.suppress(TimeoutError):
