@@ -110,7 +110,9 @@ def reason_of(cause: BaseException) -> str:
     """The first line only, and only the type's name where the text may quote the value that failed."""
     if isinstance(cause, UnicodeError):
         return "the text holds a character that is not Unicode"
-    state = getattr(cause, "sqlstate", None)
-    if state is not None and not str(state).startswith(_POSTGRES_PASSING):
+    state = str(getattr(cause, "sqlstate", None) or "")
+    if state.startswith("23"):  # a constraint: its name is in the first line, the values are in the others
+        return str(cause).splitlines()[0]
+    if state and not state.startswith(_POSTGRES_PASSING):
         return f"{type(cause).__name__} ({state})"
     return (str(cause).splitlines() or [type(cause).__name__])[0][:300]

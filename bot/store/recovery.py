@@ -66,7 +66,7 @@ class Recovery:
         open_commands = select(messages).where(is_unfinished, messages.c.state == State.ACCEPTED.value)
         rows = self._connection.execute(open_commands.order_by(messages.c.id)).all()
         stops = [row for row in rows if self._words.stop_scope(row.text) is not None]
-        return stops, [row for row in rows if row not in stops]
+        return stops, [row for row in rows if self._words.stop_scope(row.text) is None]
 
     def _finish_stop(self, row: AnyRow) -> int:
         scope = self._words.stop_scope(row.text)

@@ -110,10 +110,10 @@ class WritingConnection:
             if not disconnected(error):
                 raise
             if attempt.in_doubt:
-                return self._settled(attempt, error)
+                return self._settled(attempt)
             if not kept:
                 raise
-        # The kept connection had died while it was idle, before COMMIT: nothing was done, a new one may do it.
+        # The kept connection died before COMMIT, most likely while it was idle: nothing was done, a new one may do it.
         return Attempt(group, self._number).run(self._connected())
 
     def _connected(self) -> Connection:
@@ -134,7 +134,7 @@ class WritingConnection:
             if not incarnation.locked(connection):
                 raise StoreUnavailable("the database has not noticed yet that the last connection ended")
 
-    def _settled(self, attempt: Attempt, error: Exception) -> list[object]:
+    def _settled(self, attempt: Attempt) -> list[object]:
         """The connection broke between COMMIT and its answer: ask whether it took place.
 
         Holding the advisory lock again, we know that the old session, and with it the transaction, has ended. Where
@@ -143,9 +143,7 @@ class WritingConnection:
         connection = self._connected()
         with connection.begin():
             took_place = incarnation.committed(connection, attempt.transaction)
-        if not took_place:
-            raise error
-        return attempt.results
+        return attempt.results if took_place else Attempt(attempt.group, self._number).run(connection)
 
     def _discard(self) -> None:
         connection, self._connection = self._connection, None

@@ -14,16 +14,14 @@ from dispatcher.model import Notice, RunState, State
 def recover(disk: Disk, unkilled: Mapping[int, Mapping[str, object]], words: RecoveryWords, now: float) -> CutOff:
     runs = tuple(_cut_run(disk, number, unkilled.get(number), words, now) for number in _alive(disk))
     disk.move([m for m in disk.messages.values() if m.state is State.CLAIMED], State.INTERRUPTED, "the bot ended")
-    discarded, commands = 0, []
-    for message in [m for _, m in sorted(disk.messages.items()) if m.state is State.ACCEPTED]:
-        if words.stop_scope(message.row.text) is None:
-            commands.append(_cut_command(disk, message, words, now))
-        else:
-            discarded += _finish_stop(disk, message, words, now)
+    accepted = [m for _, m in sorted(disk.messages.items()) if m.state is State.ACCEPTED]
+    stops = [m for m in accepted if words.stop_scope(m.row.text) is not None]
+    discarded = sum(_finish_stop(disk, message, words, now) for message in stops)
+    commands = tuple(_cut_command(disk, message, words, now) for message in accepted if message not in stops)
     for number, stored in disk.outbox.items():
         if stored.item.state == "sending":
             disk.change_item(number, state="pending", repeat=True)
-    return CutOff(runs, tuple(commands), discarded)
+    return CutOff(runs, commands, discarded)
 
 
 def _alive(disk: Disk) -> list[int]:

@@ -85,6 +85,8 @@ def _run(connection: Connection, config: Config) -> None:
     with connection.begin():
         if not incarnation.locked(connection):
             raise incarnation.already_running(connection)
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take its time
         command.upgrade(config, "head")
 
 
