@@ -22,6 +22,7 @@ from transports.console.prompt import _Words, kept_history
 from transports.console.texts import status_line
 
 TARGET = "console/local"
+ERASED = "<the prompt is taken away>"
 CTRL_C, CTRL_D, ALT_ENTER = "\x03", "\x04", "\x1b\r"
 
 
@@ -36,6 +37,9 @@ class Screen(DummyOutput):
         if self.broken:
             raise OSError(5, "Input/output error")
         self.text += data
+
+    def erase_down(self) -> None:
+        self.text += ERASED
 
 
 class Desk:
@@ -145,6 +149,15 @@ async def test_messages_are_shown_before_during_and_after_the_conversation(keys:
     found = [desk.screen.text.index(word) for word in words]
     assert found == sorted(found)
     assert "**" not in desk.screen.text
+
+
+async def test_a_message_never_lands_in_the_line_being_typed(desk: Desk) -> None:
+    async with desk.running():
+        await until(lambda: bool(desk.console._session and desk.console._session.app.renderer.height_is_known))
+        desk.screen.text = ""
+        await desk.console.send(Outbound(TARGET, "hello"))
+        assert desk.screen.text.strip().startswith(ERASED)
+        desk.keys.send_text(CTRL_D)
 
 
 async def test_tool_lines_stand_together(desk: Desk) -> None:

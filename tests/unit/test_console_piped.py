@@ -150,6 +150,28 @@ async def test_a_failing_store_is_told_once_and_nothing_is_lost(stdin: int, stdo
     assert max(naps.taken) <= 10
 
 
+async def test_lines_read_while_the_store_fails_stay_behind_the_one_that_waits(stdout: int) -> None:
+    reading, writing = os.pipe()
+    receiver, back = FakeReceiver(), asyncio.Event()
+    receiver.failures = [OSError("x")]
+
+    async def until_back(seconds: float) -> None:
+        await back.wait()
+
+    console = PipedConsole(stdin=reading, stdout=stdout, user="ann", sleep=until_back)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(console.run(receiver), name="console under test")
+        os.write(writing, b"a\n")
+        await until(lambda: "Not accepted" in shown(stdout))
+        os.write(writing, b"b\nc\n")
+        os.close(writing)
+        await asyncio.sleep(0.02)
+        back.set()
+    await console.close()
+    os.close(reading)
+    assert receiver.texts == ["a", "b", "c"]
+
+
 async def test_the_same_message_is_tried_again(stdin: int, stdout: int) -> None:
     typed(stdin, b"a\n")
     receiver = FakeReceiver()

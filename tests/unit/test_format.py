@@ -57,6 +57,22 @@ def test_code_that_shows_an_indented_fence_is_not_ended_by_it() -> None:
     assert to_plain(text) == 'def f():\n    """\n    ```\n    example\n    ```\n    """'
 
 
+def test_a_cut_line_makes_no_fence_of_its_own() -> None:
+    text = "word " * 12 + "~~~~~~ " + "more " * 12
+    parts = split_markdown(text, 64)
+    assert "".join(parts).count("~") == 6
+    assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+def test_an_info_string_too_long_to_repeat_is_kept_where_it_stood() -> None:
+    info = "i" * 40
+    assert f"```{info}\n" in "\n".join(split_markdown(f"{'w' * 15}\n```{info}\n{'c' * 50}\n```", 64))
+
+
+def test_a_shorter_fence_does_not_close_a_longer_one() -> None:
+    assert to_plain("````md\n```\n````\n**x**") == "```\nx"
+
+
 def test_an_unclosed_fence_is_closed() -> None:
     assert split_markdown("```sh\nls", 64) == ["```sh\nls\n```"]
 
