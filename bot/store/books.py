@@ -10,7 +10,7 @@ from bot.store.tables import messages, outbox, runs
 
 def read_books(connection: Connection) -> Books:
     by_kind: dict[str, dict[str, int]] = {"text": {}, "command": {}}
-    counted = select(messages.c.kind, messages.c.state, func.count()).group_by(messages.c.kind, messages.c.state)
+    counted = select(messages.c.kind, messages.c.state, func.count()).group_by(messages.c.state, messages.c.kind)
     for kind, state, count in connection.execute(counted):
         by_kind[kind][state] = count
     return Books(

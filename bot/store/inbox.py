@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, text, update
 
 from bot.store.accept import Known, Put, plan
 from bot.store.database import Database
@@ -83,9 +84,26 @@ def _known(connection: Connection, puts: Sequence[Put]) -> Known:
 
 
 def _events(connection: Connection, puts: Sequence[Put]) -> dict[Event, int]:
-    wanted = {_key(put.message.event) for put in puts}
-    found = connection.execute(select(messages.c.id, *_EVENT).where(tuple_(*_EVENT).in_(wanted)))
+    wanted = json.dumps([_key(put.message.event) for put in puts])
+    found = connection.execute(_FIND_EVENTS[connection.dialect.name], {"events": wanted})
     return {event_of(row): row.id for row in found}
+
+
+# A join, because SQLite answers `(a, b, c, d) IN (…)` by reading the whole index; from one parameter, because a
+# statement with thousands of them is compiled anew for every size of group.
+_FIND_EVENTS = {
+    "sqlite": text(
+        "SELECT m.id, m.transport, m.account, m.session, m.event_id"
+        " FROM json_each(:events) AS e CROSS JOIN messages AS m"
+        " ON m.transport = json_extract(e.value, '$[0]') AND m.account = json_extract(e.value, '$[1]')"
+        " AND m.session = json_extract(e.value, '$[2]') AND m.event_id = json_extract(e.value, '$[3]')"
+    ),
+    "postgresql": text(
+        "SELECT m.id, m.transport, m.account, m.session, m.event_id"
+        " FROM json_array_elements(CAST(:events AS json)) AS e JOIN messages AS m"
+        " ON m.transport = e ->> 0 AND m.account = e ->> 1 AND m.session = e ->> 2 AND m.event_id = e ->> 3"
+    ),
+}
 
 
 def _settings(connection: Connection, names: set[SessionKey]) -> dict[SessionKey, SessionSettings]:

@@ -70,7 +70,7 @@ class Outbox:
 
 def _heads() -> Select[tuple[object, ...]]:
     first = select(func.min(outbox.c.id)).where(is_undelivered).group_by(outbox.c.target)
-    return select(outbox).where(outbox.c.id.in_(first), outbox.c.state == "pending")
+    return select(outbox).where(outbox.c.id.in_(first), outbox.c.state != "sending")
 
 
 def say(connection: Connection, notices: Iterable[Notice], now: float, ids: Counters, run: int | None = None) -> None:

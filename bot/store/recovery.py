@@ -15,7 +15,7 @@ from bot.store.records import CutOff, RunRecord
 from bot.store.rows import AnyRow
 from bot.store.rules import RecoveryWords, record_fields, run_columns
 from bot.store.runs import ended, living_runs
-from bot.store.tables import is_undelivered, is_unfinished, messages, outbox
+from bot.store.tables import is_undelivered, messages, outbox
 from dispatcher.model import Notice, RunState, State
 
 REASON = "the bot ended"
@@ -59,11 +59,11 @@ class Recovery:
         return told
 
     def _move_claimed(self) -> None:
-        claimed = update(messages).where(is_unfinished, messages.c.state == State.CLAIMED.value)
+        claimed = update(messages).where(messages.c.state == State.CLAIMED.value)
         self._connection.execute(claimed.values(state=State.INTERRUPTED.value, reason=REASON))
 
     def _accepted(self) -> tuple[Sequence[AnyRow], Sequence[AnyRow]]:
-        open_commands = select(messages).where(is_unfinished, messages.c.state == State.ACCEPTED.value)
+        open_commands = select(messages).where(messages.c.state == State.ACCEPTED.value)
         rows = self._connection.execute(open_commands.order_by(messages.c.id)).all()
         stops = [row for row in rows if self._words.stop_scope(row.text) is not None]
         return stops, [row for row in rows if self._words.stop_scope(row.text) is None]

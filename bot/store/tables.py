@@ -23,7 +23,6 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True)
 
 WAITING = "state = 'waiting'"
-UNFINISHED = "state IN ('accepted', 'claimed')"
 COMMAND = "kind = 'command'"
 UNDELIVERED = "state IN ('pending', 'sending')"
 
@@ -39,9 +38,8 @@ class MessageTable(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("transport", "account", "session", "event_id", name="uq_messages_event"),
         _partial("ix_messages_waiting", "session", "id", where=WAITING),
-        _partial("ix_messages_unfinished", "id", where=UNFINISHED),  # what a recovery looks for
         _partial("ix_messages_commands", "id", where=COMMAND),
-        Index("ix_messages_books", "kind", "state"),
+        Index("ix_messages_books", "state", "kind"),
         Index("ix_messages_run", "run"),
     )
 
@@ -99,7 +97,8 @@ class OutboxTable(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("key", name="uq_outbox_key"),
         _partial("ix_outbox_undelivered", "target", "id", where=UNDELIVERED),
-        Index("ix_outbox_state", "state", "settled_at"),
+        # Not led by the state: SQLite would prefer it to the partial index above.
+        Index("ix_outbox_settled", "settled_at", "state"),
     )
 
     id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})
@@ -167,6 +166,5 @@ incarnations = _table(IncarnationTable)
 
 # Literal, because neither database uses a partial index for a condition whose value is a parameter.
 is_waiting: ColumnElement[bool] = literal_column(WAITING)
-is_unfinished: ColumnElement[bool] = literal_column(UNFINISHED)
 is_command: ColumnElement[bool] = literal_column(COMMAND)
 is_undelivered: ColumnElement[bool] = literal_column(UNDELIVERED)

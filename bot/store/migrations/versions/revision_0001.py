@@ -82,9 +82,8 @@ def _create_messages() -> None:
         sa.UniqueConstraint("transport", "account", "session", "event_id", name="uq_messages_event"),
     )
     _partial("ix_messages_waiting", "messages", ["session", "id"], "state = 'waiting'")
-    _partial("ix_messages_unfinished", "messages", ["id"], "state IN ('accepted', 'claimed')")
     _partial("ix_messages_commands", "messages", ["id"], "kind = 'command'")
-    op.create_index("ix_messages_books", "messages", ["kind", "state"])
+    op.create_index("ix_messages_books", "messages", ["state", "kind"])
     op.create_index("ix_messages_run", "messages", ["run"])
 
 
@@ -108,7 +107,7 @@ def _create_outbox() -> None:
         sa.UniqueConstraint("key", name="uq_outbox_key"),
     )
     _partial("ix_outbox_undelivered", "outbox", ["target", "id"], "state IN ('pending', 'sending')")
-    op.create_index("ix_outbox_state", "outbox", ["state", "settled_at"])
+    op.create_index("ix_outbox_settled", "outbox", ["settled_at", "state"])
 
 
 def _create_sessions() -> None:

@@ -1,0 +1,149 @@
+"""The twin and SQLite, given the same calls in any order, answer the same and keep the same books."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.store.rules import RecoveryWords
+from dispatcher.model import Batch, Outcome, RunState
+from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, sql_place, text
+from tests.contract.store_templates import sqlite_template
+
+__all__ = ["sqlite_template"]  # a fixture
+
+SESSIONS = ("a", "b")
+ENDS = (RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.FAILED_TO_KILL, RunState.INTERRUPTED)
+WORDS = RecoveryWords(
+    run_cut_off=lambda run: f"run {run.id} {run.state} {run.messages}",
+    command_cut_off=lambda words: f"cut {words}",
+    stop_done=lambda words, count: f"{words} {count}",
+    stop_scope=lambda words: "session" if words == "stop" else "all" if words == "stop all" else None,
+)
+
+numbers = st.integers(0, 9)
+sessions = st.sampled_from(SESSIONS)
+words = st.sampled_from(["status", "stop", "stop all"])
+Step: TypeAlias = tuple[object, ...]
+steps = st.one_of(
+    st.tuples(st.just("text"), numbers, sessions),
+    st.tuples(st.just("text"), numbers, sessions),
+    st.tuples(st.just("command"), numbers, sessions, words, st.sampled_from([None, "p", "q"])),
+    st.tuples(st.just("refuse"), numbers, sessions),
+    st.tuples(st.just("edit"), numbers, sessions),
+    st.tuples(st.just("retract"), numbers, sessions),
+    st.tuples(st.just("claim"), sessions, st.integers(0, 12)),
+    st.tuples(st.just("finish"), st.integers(0, 3), st.sampled_from(ENDS)),
+    st.tuples(st.just("discard"), sessions, st.integers(0, 20)),
+    st.tuples(st.just("done"), st.integers(1, 20), st.booleans()),
+    st.tuples(st.just("deliver"), st.sampled_from(["sent", "retry", "undeliverable", "left"])),
+    st.tuples(st.just("restart")),
+)
+
+
+@dataclass(slots=True)
+class World:
+    """One store and what a test remembers of it."""
+
+    place: Place
+    store: AnyStore
+    batches: list[Batch] = field(default_factory=list)
+    log: list[object] = field(default_factory=list)
+
+    async def take(self, step: Step) -> None:
+        name, *values = step
+        self.log.append(await getattr(self, f"_{name}")(*values))
+        self.place.clock.now += 1
+
+    async def _text(self, number: int, session: str) -> object:
+        said = notice("full", session, key=f"full-{len(self.log)}")
+        return await self.store.inbox.put(text(number, f"t{number}", session), max_waiting=3, refusal=said)
+
+    async def _command(self, number: int, session: str, said: str, project: str | None) -> object:
+        one = command(number, said, session, project=project)
+        return await self.store.inbox.put(one, max_waiting=3, refusal=None)
+
+    async def _refuse(self, number: int, session: str) -> object:
+        return await self.store.inbox.refuse(text(number, "long", session), "too long", None)
+
+    async def _edit(self, number: int, session: str) -> object:
+        return await self.store.inbox.edit(event(number, session), "edited")
+
+    async def _retract(self, number: int, session: str) -> object:
+        return await self.store.inbox.retract(event(number, session))
+
+    async def _claim(self, session: str, above: int) -> object:
+        queue = await self.store.ledger.queue(session, above=above, limit=2)
+        batch = await self.store.ledger.claim(session, [row.id for row in queue.rows])
+        if batch is not None:
+            self.batches.append(batch)
+        return queue, batch
+
+    async def _finish(self, which: int, state: RunState) -> object:
+        if which >= len(self.batches):
+            return None
+        batch = self.batches[which]
+        said = notice(f"ended {state}", batch.target, key=f"end-{len(self.log)}")
+        await self.store.ledger.finish(batch, Outcome(state, "why", (said,), {"cost": 0.5}))
+        return await self.store.runs.get(batch.run)
+
+    async def _discard(self, session: str, upto: int) -> object:
+        return await self.store.ledger.discard(session, upto)
+
+    async def _done(self, number: int, ok: bool) -> object:
+        said = notice("done", "a", key=f"done-{len(self.log)}")
+        return await self.store.inbox.command_done(number, [said], ok=ok)
+
+    async def _deliver(self, how: str) -> object:
+        heads = await self.store.outbox.heads(self.place.clock.now)
+        for item in heads:
+            await self.store.outbox.sending(item.id)
+            if how == "retry":
+                await self.store.outbox.retry(item.id, self.place.clock.now + 3, "503", repeat=True)
+            elif how != "left":
+                await getattr(self.store.outbox, how)(item.id, "x")
+        return [(item.text, item.target, item.attempts, item.repeat, item.run) for item in heads]
+
+    async def _restart(self) -> object:
+        await self.store.close()
+        self.store = await self.place.open()
+        return await self.store.recover(unkilled={2: {"survivors": [1]}}, words=WORDS)
+
+    async def report(self) -> list[object]:
+        """Everything that can be read."""
+        store = self.store
+        queues = [await store.ledger.queue(session, above=0, limit=50) for session in SESSIONS]
+        told = [await store.sessions.settings(session) for session in SESSIONS]
+        runs = [*await store.runs.last(limit=50), *await store.runs.alive(), *await store.runs.failed_to_kill()]
+        waiting = sorted(await store.ledger.waiting_sessions())
+        recent = list(await store.inbox.recent_events())
+        return [*self.log, queues, told, runs, waiting, recent, await store.books(), await store.outbox.next_due()]
+
+
+async def lived(place: Place, story: list[Step]) -> list[object]:
+    world = World(place, await place.open())
+    for step in story:
+        await world.take(step)
+    report = await world.report()
+    await world.store.close()
+    return report
+
+
+@given(story=st.lists(steps, max_size=40))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_twin_is_one(sqlite_template: Path, story: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copy(sqlite_template, f"{directory}/tugbot.db")
+        places: list[Callable[[], Place]] = [memory_place, lambda: sql_place(f"sqlite:///{directory}/tugbot.db")]
+        twin, real = (asyncio.run(lived(make(), story)) for make in places)
+    for mine, theirs in itertools.zip_longest(twin, real):
+        assert mine == theirs
