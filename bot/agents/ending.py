@@ -14,12 +14,17 @@ def exit_words(code: int | None) -> str:
     """`exited with code 3`, `was killed by SIGKILL`; None: it still lives, or its end is not known."""
     if code is None:
         return "stopped answering"
-    if code >= 0:
-        return f"exited with code {code}"
+    if code < 0:
+        return f"was killed by {_signal(-code)}"
+    # 128 and more is how a shell, or bubblewrap, tells that a signal killed what it ran.
+    return f"exited with code {code}" + (f" ({_signal(code - 128)})" if 128 < code <= 192 else "")
+
+
+def _signal(number: int) -> str:
     try:
-        return f"was killed by {signal.Signals(-code).name}"
+        return signal.Signals(number).name
     except ValueError:
-        return f"was killed by signal {-code}"
+        return f"signal {number}"
 
 
 def with_tail(sentence: str, stderr: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ _INSTALL = {
 def find_program(agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:
     """Absolute path of the program, by the child's own PATH. Raises ProgramMissing."""
     if "/" in program:  # relative to where it will run, not to where the bot was started
-        found = shutil.which(cwd / Path(program).expanduser())
+        found = shutil.which(os.path.join(cwd, os.path.expanduser(program)))
     else:
         found = shutil.which(program, path=env.get("PATH", ""))
     if found is None:
@@ -46,4 +47,4 @@ def with_model(command: tuple[str, ...], model: str | None) -> tuple[str, ...]:
 
 def visible_paths(argv: tuple[str, ...], env: Mapping[str, str]) -> tuple[Path, ...]:
     """What the program must be able to read inside a sandbox: itself, its interpreter, the CA files."""
-    return (*certificate_paths(env), *program_paths(argv, env.get("PATH", ""), Path(env.get("HOME") or "/")))
+    return (*certificate_paths(env), *program_paths(argv, env.get("PATH", ""), Path(env.get("HOME") or Path.home())))

@@ -11,6 +11,8 @@ from bot.agents.ending import exit_words, exited, with_tail
     [
         (3, "exited with code 3"),
         (-9, "was killed by SIGKILL"),
+        (137, "exited with code 137 (SIGKILL)"),
+        (255, "exited with code 255"),
         (-250, "was killed by signal 250"),
         (None, "stopped answering"),
     ],
