@@ -110,8 +110,9 @@ def postgres() -> Iterator[Postgres]:
     try:
         if _root():
             shutil.chown(home, server.user)
-        data = [programs / "initdb", "-D", home / "data", "-U", server.user, "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run([*server.as_user(), *data], check=True, capture_output=True, cwd=home)
+        options = ["-D", str(home / "data"), "-U", server.user, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        command = [*server.as_user(), str(programs / "initdb"), *options]
+        subprocess.run(command, check=True, capture_output=True, cwd=home)
         server.start()
         yield server
     finally:
