@@ -88,12 +88,18 @@ async def follow(launcher: Launcher, tmp_path: Path) -> AsyncIterator[Follow]:
                 events.append(event)
                 if on is not None:
                     await on(run, event)
+        assert ours() == []
         await run.process.kill()
         return events
 
     yield follow
     for run in runs:
         await run.process.kill()
+
+
+def ours() -> list[str]:
+    """Tasks of backends and of the SDK that still live: none may, once the events have ended."""
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(("acp", "command-"))]
 
 
 def shell(script: str, name: str = "sh") -> CommandAgent:
@@ -225,6 +231,7 @@ async def test_events_can_be_closed_early(
         async for event in events:
             if isinstance(event, TextDelta):
                 break
+    assert ours() == []
     await run.process.kill()
 
 
@@ -446,7 +453,8 @@ async def test_acp_a_line_of_60_megabytes(follow: Follow, tmp_path: Path) -> Non
 
 async def test_acp_ends_with_its_program_though_a_daemon_holds_the_pipe(follow: Follow, tmp_path: Path) -> None:
     source = "import os,subprocess,sys; sys.stdin.readline(); subprocess.Popen(['sleep','5']); os._exit(5)"
-    end = finished(await follow(AcpAgent("acp", (PYTHON, "-I", "-S", "-c", source), ENV)))
+    async with asyncio.timeout(3):
+        end = finished(await follow(AcpAgent("acp", (PYTHON, "-I", "-S", "-c", source), ENV)))
     assert "exited with code 5" in end.text
 
 
@@ -454,9 +462,16 @@ async def test_acp_ends_with_its_program_though_a_daemon_holds_the_pipe(follow: 
 
 
 async def test_command_ends_with_its_program_though_a_daemon_holds_the_pipe(follow: Follow) -> None:
-    events = await follow(shell("sleep 5 & echo done"))
+    async with asyncio.timeout(3):
+        events = await follow(shell("sleep 5 & echo done"))
     assert text(events) == "done\n"
     assert finished(events) == Finished("end_turn", exit_code=0)
+
+
+async def test_command_ends_though_a_daemon_holds_its_input(follow: Follow) -> None:
+    async with asyncio.timeout(3):
+        events = await follow(shell("exec 3<&0; sleep 5 >/dev/null 2>&1 & echo done"), "x" * 1_000_000)
+    assert text(events) == "done\n"
 
 
 async def test_command_ends_though_a_daemon_goes_on_talking(follow: Follow) -> None:
