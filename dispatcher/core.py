@@ -460,8 +460,14 @@ class Dispatcher:
     def _spawn(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
         task = self._group.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is not None:
+            # None of our tasks ends like that while the group lives: it takes no new ones from here on.
+            self._closed = True
 
     async def _sweep(self) -> None:
         while True:
