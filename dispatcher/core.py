@@ -155,6 +155,18 @@ class Dispatcher:
             run.signal.request(reason)
         return asyncio.shield(self._spawn(self._stopped(session, mark, run), f"stop {session}"))
 
+    def end(self, session: str, number: int) -> Awaitable[Stopped]:
+        """End one run and leave what waits alone. Signalled before this returns, as with `stop`."""
+        lane = self._lanes.get(session)
+        run = lane.run if lane and lane.run and lane.run.batch and lane.run.batch.run == number else None
+        if run is not None:
+            run.signal.request("stop")
+        return asyncio.shield(self._spawn(self._end(session, run), f"end {number}"))
+
+    async def _end(self, session: str, run: Running | None) -> Stopped:
+        ended, unfinished = await self._end_of(run)
+        return Stopped(session, ended, 0, unfinished)
+
     def live_sessions(self) -> tuple[str, ...]:
         """Sessions with rows on their way, waiting or running, as far as this process knows."""
         return tuple(self._lanes)
@@ -432,6 +444,10 @@ class Dispatcher:
             for place in [self._admission.place(lane.ticket)]
         ]
         return (*running, *queued)
+
+    def waiting(self) -> int:
+        """Messages that wait in live sessions, as last read: for a status line, not for the books."""
+        return sum(lane.arriving + len(lane.rows) for lane in self._lanes.values())
 
     async def idle(self) -> None:
         """Wait until nothing arrives, waits or runs."""

@@ -113,6 +113,7 @@ class Identity:
     boot_id: str  # /proc/sys/kernel/random/boot_id; "" where there is none
     pid: int  # of the containment's root (sandbox init, supervisor), as the bot sees it
     start_time: int  # field 22 of /proc/<pid>/stat, clock ticks since boot
+    method: str = ""  # name of the launcher that made it, the one that knows how to end it
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class Asker:
     target: str
     transport: str
     event_id: str
+    account: str = ""  # which of our accounts on that network was spoken to
 
 
 @dataclass(frozen=True, slots=True)

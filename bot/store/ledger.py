@@ -31,6 +31,14 @@ class Ledger:
             "waiting_sessions", lambda connection: connection.execute(waiting).scalars().all()
         )
 
+    async def waiting_since(self, session: SessionKey) -> Sequence[float]:
+        """When each waiting row was accepted, oldest first, wall seconds."""
+        waiting = select(messages.c.accepted_at).where(messages.c.session == session, is_waiting)
+        oldest_first = waiting.order_by(messages.c.id)
+        return await self._database.read(
+            "waiting_since", lambda connection: connection.execute(oldest_first).scalars().all()
+        )
+
     def claim(self, session: SessionKey, ids: Sequence[int]) -> asyncio.Future[Batch | None]:
         run, now, wanted = self._database.ids.next_run(), self._database.clock(), tuple(ids)
         return self._database.write("claim", lambda connection: _claim(connection, run, session, wanted, now))

@@ -1,0 +1,35 @@
+"""The ledger with two listeners: delivery hears of new notices, the exit code of failed runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dispatcher.model import Batch, Ledger, Outcome, Queue, RunState
+
+FAILURES = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.FAILED_TO_KILL})
+
+
+class Announcing:
+    """dispatcher.model.Ledger around another."""
+
+    def __init__(self, ledger: Ledger, announce: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._announce = announce
+        self.failures = 0  # runs that failed since this start
+
+    async def queue(self, session: str, *, above: int, limit: int) -> Queue:
+        return await self._ledger.queue(session, above=above, limit=limit)
+
+    async def waiting_sessions(self) -> Sequence[str]:
+        return await self._ledger.waiting_sessions()
+
+    async def claim(self, session: str, ids: Sequence[int]) -> Batch | None:
+        return await self._ledger.claim(session, ids)
+
+    async def finish(self, batch: Batch, outcome: Outcome) -> None:
+        await self._ledger.finish(batch, outcome)
+        self.failures += outcome.state in FAILURES
+        self._announce()
+
+    async def discard(self, session: str, upto: int) -> int:
+        return await self._ledger.discard(session, upto)

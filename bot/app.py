@@ -1,0 +1,261 @@
+"""The composition root: settings become objects, objects live in one task group, and end in one order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from bot import consoles, logs, restart
+from bot.agents.base import Launcher
+from bot.agents.containment import BubblewrapLauncher, SupervisedLauncher, become_subreaper, choose
+from bot.announcing import Announcing
+from bot.commands import complete
+from bot.commands.model import Names
+from bot.datadir import InstanceLock, prepare
+from bot.desk import FrontDesk
+from bot.ending import Ending
+from bot.errors import UserError
+from bot.halts import Halts
+from bot.options import RunOptions
+from bot.replies.delivery import Delivery
+from bot.replies.lines import Lines
+from bot.replies.places import Places
+from bot.replies.writer import Replies
+from bot.router import Router
+from bot.runs.live import LiveRuns
+from bot.runs.turn import Turns
+from bot.scratch import Scratch
+from bot.secrets import Secrets
+from bot.settings import Settings, load
+from bot.staffing import Staffing, staffing
+from bot.store.migrations import HEAD
+from bot.store.migrations import migrate as migrate_database
+from bot.store.store import Store
+from dispatcher.core import Dispatcher
+from dispatcher.model import Binding, Fenced, Notice
+from transports.base import Status, Transport
+
+OUTBOX_PATIENCE = 5.0  # seconds that the end waits for what is still to be delivered
+OUTBOX_DAYS = 30.0  # delivered messages are kept this long
+
+
+class TakenOver(UserError):
+    """Another Tugbot has taken over this data, so this one has ended without writing anything more."""
+
+
+def run(options: RunOptions) -> int:
+    """Run the bot until it is told to end or its console has nothing more. Exit code: 1 if piped work failed."""
+    settings, data = _prepared(options)
+    with InstanceLock(data):
+        become_subreaper()
+        try:
+            return asyncio.run(_serve(settings, options, data))
+        except* Fenced:
+            raise TakenOver from None
+
+
+def migrate(options: RunOptions) -> int:
+    """Bring the database up to this program's schema."""
+    settings, data = _prepared(options)
+    with InstanceLock(data):
+        migrate_database(settings.database)
+    click.echo(f"The database is up to date (revision {HEAD}).")
+    return 0
+
+
+def _prepared(options: RunOptions) -> tuple[Settings, Path]:
+    settings = load(options.config, os.environ, overrides=options.overrides())
+    logs.configure(settings.log.level, json_lines=settings.log.json_lines)
+    return settings, prepare(settings.data_dir)
+
+
+async def _serve(settings: Settings, options: RunOptions, data: Path) -> int:
+    ending = Ending()
+    ending.listen()
+    async with AsyncExitStack() as stack:
+        store = await Store.open(settings.database)
+        stack.push_async_callback(store.close)
+        launcher = await choose((data,))
+        configs = {name: settings.agent_config(name) for name in settings.agent_names()}
+        staff = staffing(configs, settings.default_agent, Secrets(data), os.environ)
+        async with asyncio.TaskGroup() as group:
+            bot = Bot(settings, options, data, store, launcher, staff, ending, group)
+            return await bot.live()
+
+
+class Bot:
+    """Everything that lives while the bot does. Built in the order in which parts need each other."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: RunOptions,
+        data: Path,
+        store: Store,
+        launcher: Launcher,
+        staff: Staffing,
+        ending: Ending,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._settings = settings
+        self._data = data
+        self._store = store
+        self._launcher = launcher
+        self._staff = staff
+        self._ending = ending
+        self._group = group
+        self._interactive = consoles.is_interactive(options.input)
+        self._names = Names(agents=tuple(staff.staff))
+        self._live = LiveRuns()
+        self._transports = self._build_transports(options)
+        self._places = Places(self._transports)
+        self._lines = Lines(self._places, group)
+        self._delivery = Delivery(store.outbox, self._places, group, clock=time.time)
+        self._ledger = Announcing(store.ledger, self._delivery.poke)
+        self._dispatcher = self._build_dispatcher()
+
+    # ------------------------------------------------------------ parts
+
+    def _build_transports(self, options: RunOptions) -> Mapping[str, Transport]:
+        console = consoles.build(
+            options.input,
+            status=self._status,
+            complete=lambda text: complete(text, self._names),
+            history=self._data / "history" if self._settings.console.history else None,
+            banner=self._banner(),
+        )
+        return {console.name: console}
+
+    def _build_dispatcher(self) -> Dispatcher:
+        replies = Replies(
+            self._places,
+            self._group,
+            stream=self._settings.replies.stream,
+            edit_interval=self._settings.replies.edit_interval,
+        )
+        turns = Turns(
+            self._staff.staff,
+            self._launcher,
+            self._store.runs,
+            self._store.sessions,
+            self._live,
+            reply=replies.writer,
+            scratch=Scratch(self._data),
+            interrupt_grace=self._settings.runs.interrupt_grace,
+            group=self._group,
+        )
+        return Dispatcher(
+            self._store.inbox,
+            self._ledger,
+            turns,
+            self._lines,
+            limits=self._settings.dispatcher.limits(),
+            group=self._group,
+        )
+
+    async def _build_router(self) -> Router:
+        default = Binding(agent=self._staff.default)
+        halts = Halts(self._dispatcher, self._live, await self._store.inbox.recent_events("command", 1000))
+        desk = FrontDesk(
+            self._store,
+            self._dispatcher,
+            halts,
+            self._live,
+            self._launcher,
+            self._staff.infos,
+            default=default,
+            max_waiting=self._settings.dispatcher.max_waiting,
+            announced=self._delivery.poke,
+        )
+        return Router(
+            self._dispatcher,
+            self._store.inbox,
+            desk,
+            halts,
+            names=self._names,
+            default=default,
+            answered=self._answered,
+            announced=self._delivery.poke,
+            say=self._lines.say,
+            max_message_bytes=self._settings.dispatcher.max_message_bytes,
+            group=self._group,
+        )
+
+    async def _answered(self, number: int, notices: tuple[Notice, ...], ok: bool) -> None:
+        await self._store.inbox.command_done(number, notices, ok=ok)
+        self._delivery.poke()
+
+    # ------------------------------------------------------------ life
+
+    async def live(self) -> int:
+        """From recovery to the last delivery. Exit code."""
+        known = (self._launcher, SupervisedLauncher(), BubblewrapLauncher((self._data,)))
+        await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._names)
+        await restart.quarantine(self._store, self._dispatcher)
+        await self._store.outbox.prune(OUTBOX_DAYS)
+        router = await self._build_router()
+        self._delivery.start()
+        await self._dispatcher.start()
+        await self._converse(router)
+        await self._close(router)
+        return 1 if self._ledger.failures and not self._interactive else 0
+
+    async def _converse(self, router: Router) -> None:
+        """Until a signal comes, or every transport has ended and nothing is left to do."""
+        talking = [
+            self._group.create_task(transport.run(router), name=f"transport {name}")
+            for name, transport in self._transports.items()
+        ]
+        done = self._group.create_task(self._done(talking, router), name="all done")
+        asked = self._group.create_task(self._ending.requested.wait(), name="asked to end")
+        await asyncio.wait({done, asked}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*talking, done, asked):
+            task.cancel()
+        await asyncio.wait({*talking, done, asked})
+
+    async def _done(self, talking: list[asyncio.Task[None]], router: Router) -> None:
+        await asyncio.wait(talking)
+        if not self._interactive:
+            await router.settled()
+            await self._dispatcher.idle()
+            await router.settled()
+
+    async def _close(self, router: Router) -> None:
+        self._announce_end()
+        await self._dispatcher.close(self._settings.runs.shutdown_grace, self._ending.hurry)
+        await router.settled()
+        await self._delivery.close(OUTBOX_PATIENCE)
+        for transport in reversed(list(self._transports.values())):
+            await transport.close()
+
+    def _announce_end(self) -> None:
+        grace = self._settings.runs.shutdown_grace
+        for number, run in self._live.running.items():
+            if not self._ending.hurry.is_set() and grace:
+                text = f"The bot is ending. Run {number} has {grace:.0f} s to finish, then it is stopped."
+                self._lines.say(run.batch.target, text)
+
+    # ------------------------------------------------------------ what the console shows
+
+    def _status(self) -> Status:
+        loop = asyncio.get_running_loop()
+        running = tuple(
+            f"run {number} · {run.agent} · {loop.time() - run.began:.0f} s"
+            for number, run in self._live.running.items()
+        )
+        glance = self._dispatcher.glance()
+        queued = sum(each.place is not None for each in glance)
+        return Status(running, self._dispatcher.waiting(), queued)
+
+    def _banner(self) -> str:
+        return (
+            f"**Tugbot {version('tugbot')}** · agent `{self._staff.default}` · {self._staff.why}\n\n"
+            "Type a message, or `help`. `stop` or Ctrl-C ends a run, Ctrl-D leaves."
+        )

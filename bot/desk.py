@@ -1,0 +1,173 @@
+"""What commands may ask of the bot, answered from the store, the dispatcher and what is alive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+from bot.agents.base import KillReport, Launcher
+from bot.commands.model import AgentInfo, Asker, InLine, RetryResult, StatusReport, StopReport, Work
+from bot.halts import Halts, may_stop
+from bot.restart import workspace_of_run
+from bot.runs.live import LiveRuns
+from bot.store.records import RunRecord, SessionSettings
+from bot.store.rules import ALIVE
+from bot.store.store import Store
+from dispatcher.core import Dispatcher
+from dispatcher.model import Binding, Ended, Event, Message, Notice, Outcome, Refused, RunState, Stopped
+
+
+class FrontDesk:
+    """Implements bot.commands.model.Desk."""
+
+    def __init__(
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        halts: Halts,
+        live: LiveRuns,
+        launcher: Launcher,
+        agents: Sequence[AgentInfo],
+        *,
+        default: Binding,
+        max_waiting: int,
+        announced: Callable[[], None],  # something was put into the outbox
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._halts = halts
+        self._live = live
+        self._launcher = launcher
+        self._agents = agents
+        self._default = default
+        self._max_waiting = max_waiting
+        self._announced = announced
+
+    def now(self) -> float:
+        return time.time()
+
+    def version(self) -> str:
+        return version("tugbot")
+
+    def agents(self) -> Sequence[AgentInfo]:
+        return self._agents
+
+    # ------------------------------------------------------------ stop
+
+    async def stop_session(self, asker: Asker) -> StopReport:
+        return StopReport(await self._result(asker))
+
+    async def stop_all(self, asker: Asker) -> StopReport:
+        return StopReport(await self._result(asker))
+
+    async def stop_run(self, asker: Asker, run: int) -> StopReport:
+        stopped = await self._result(asker)
+        if stopped:
+            return StopReport(stopped, asked=run)
+        record = await self._store.runs.get(run)
+        if record is None:
+            return StopReport(asked=run, obstacle="unknown")
+        if not may_stop(asker.session, record.session, asker.role):
+            return StopReport(asked=run, obstacle="foreign")
+        if record.state is RunState.FAILED_TO_KILL:
+            return StopReport((await self._kill_again(record),), asked=run)
+        return StopReport(asked=run, obstacle="over")
+
+    async def _result(self, asker: Asker) -> tuple[Stopped, ...]:
+        event = Event(asker.session, asker.transport, asker.account, asker.event_id)
+        stopped = await self._halts.result(event)
+        await self._tell_others(asker, stopped)
+        return stopped
+
+    async def _tell_others(self, asker: Asker, stopped: Sequence[Stopped]) -> None:
+        """A run that was stopped from elsewhere is told where it was asked for."""
+        for each in stopped:
+            for ended in each.ended if each.session != asker.session else ():
+                record = await self._store.runs.get(ended.run)
+                if record is not None:
+                    text = f"Run {ended.run} was stopped by {asker.sender_name}."
+                    notice = Notice(record.target, text, "receipt", f"run/{ended.run}/stopped-elsewhere")
+                    await self._store.outbox.add([notice], run=ended.run)
+        self._announced()
+
+    async def _kill_again(self, record: RunRecord) -> Stopped:
+        process = self._live.stuck.get(record.id)
+        report = await (process.kill() if process else self._kill_leftover(record))
+        state = RunState.FAILED_TO_KILL if report.survivors else RunState.STOPPED
+        await self._store.runs.update(record.id, state=state, kill_report=asdict(report))
+        if state is RunState.STOPPED:
+            self._live.stuck.pop(record.id, None)
+            self._dispatcher.reopen(workspace_of_run(record))
+        seconds = (record.ended_at or self.now()) - (record.started_at or record.queued_at)
+        outcome = Outcome(state, record={"kill_report": report})
+        return Stopped(record.session, (Ended(record.id, seconds, outcome),))
+
+    async def _kill_leftover(self, record: RunRecord) -> KillReport:
+        if record.containment is None:
+            return KillReport(0, 0.0, True)
+        return await self._launcher.kill_leftover(record.containment)
+
+    # ------------------------------------------------------------ work
+
+    async def go(self, session: str) -> int:
+        waiting = await self._store.ledger.queue(session, above=0, limit=self._max_waiting)
+        self._dispatcher.go(session)
+        return len(waiting.rows)
+
+    async def status(self, session: str) -> StatusReport:
+        now = asyncio.get_running_loop().time()
+        work = {run: live for run, live in self._live.running.items() if live.batch.session == session}
+        since = await self._store.ledger.waiting_since(session)
+        return StatusReport(
+            running=tuple(
+                Work(run, "agent", live.agent, live.batch.binding.project, now - live.began, now - live.heard)
+                for run, live in work.items()
+            ),
+            in_line=tuple(
+                InLine(glance.place, glance.ahead, glance.seconds)
+                for glance in self._dispatcher.glance()
+                if glance.place is not None and glance.session == session
+            ),
+            waiting=tuple(self.now() - at for at in since),
+            elsewhere=len(self._live.running) - len(work),
+            books=await self._store.books(),
+        )
+
+    async def runs(self, session: str, n: int) -> Sequence[RunRecord]:
+        return await self._store.runs.last(session, n)
+
+    async def run(self, id: int) -> RunRecord | None:  # noqa: A002 - the word of the command
+        return await self._store.runs.get(id)
+
+    async def retry(self, asker: Asker, run: int | None, message_id: int) -> RetryResult:
+        record = await self._to_retry(asker, run)
+        if record is None:
+            return RetryResult("nothing" if run is None else "unknown", run)
+        if not may_stop(asker.session, record.session, asker.role):
+            return RetryResult("foreign", record.id)
+        if record.state in ALIVE:
+            return RetryResult("active", record.id)
+        # An event id of its own, made of the command's: a redelivered `retry` is no second one.
+        event = Event(asker.session, asker.transport, asker.account, f"retry/{message_id}")
+        message = Message(
+            event, asker.sender, asker.sender_name, record.prompt, asker.target, direct=True, default=self._default
+        )
+        receipt = await self._store.inbox.put(message, max_waiting=self._max_waiting, refusal=None)
+        self._dispatcher.go(asker.session)
+        if isinstance(receipt, Refused):
+            return RetryResult("refused", record.id, reason=receipt.reason)
+        return RetryResult("again", record.id, len(record.messages))
+
+    async def _to_retry(self, asker: Asker, run: int | None) -> RunRecord | None:
+        if run is not None:
+            return await self._store.runs.get(run)
+        return next(iter(await self._store.runs.last(asker.session, 1)), None)
+
+    async def reset(self, session: str) -> bool:
+        return await self._store.sessions.forget_native(session) > 0
+
+    async def settings(self, session: str) -> SessionSettings:
+        return await self._store.sessions.settings(session)

@@ -1,0 +1,55 @@
+"""Stops set off before their word was on disk, until the command that carries the word asks for the result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Iterable, Sequence
+
+from bot.commands.model import Role
+from bot.runs.live import LiveRuns
+from dispatcher.core import Dispatcher
+from dispatcher.model import Event, Stopped
+
+REMEMBERED = 1000  # events of stop commands by which a redelivery is recognised without asking the disk
+
+
+class Halts:
+    def __init__(self, dispatcher: Dispatcher, live: LiveRuns, known: Iterable[Event]) -> None:
+        """`known`: events of earlier commands, from the inbox: a network may deliver a stop again after a restart."""
+        self._dispatcher = dispatcher
+        self._live = live
+        self._seen: OrderedDict[Event, None] = OrderedDict((event, None) for event in known)
+        self._under_way: dict[Event, Sequence[Awaitable[Stopped]]] = {}
+
+    def begin(self, event: Event, scope: int | str, role: Role) -> None:
+        """Signal at once whatever `scope` ("session", "all", or a run's id) covers; once per event."""
+        if event in self._seen:
+            return
+        self._seen[event] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        self._under_way[event] = self._stops(event, scope, role)
+
+    def forget(self, event: Event) -> Sequence[Awaitable[Stopped]]:
+        """The word could not be written and will come again; what it set off all the same."""
+        self._seen.pop(event, None)
+        return self._under_way.pop(event, ())
+
+    async def result(self, event: Event) -> tuple[Stopped, ...]:
+        return tuple(await asyncio.gather(*self._under_way.pop(event, ())))
+
+    def _stops(self, event: Event, scope: int | str, role: Role) -> Sequence[Awaitable[Stopped]]:
+        if scope == "session":
+            return [self._dispatcher.stop(event.session)]
+        if scope == "all":
+            return [self._dispatcher.stop(session) for session in self._dispatcher.live_sessions()]
+        live = self._live.running.get(int(scope))
+        if live is None or not may_stop(event.session, live.batch.session, role):
+            return []
+        return [self._dispatcher.end(live.batch.session, live.batch.run)]
+
+
+def may_stop(asked_in: str, session: str, role: Role) -> bool:
+    """A conversation's own runs, or any for those who run the place."""
+    return asked_in == session or role in ("operator", "owner")

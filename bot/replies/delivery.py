@@ -1,0 +1,148 @@
+"""Delivers the outbox: first in first out per target, one failing target never in the way of another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from bot.replies.places import Places
+from bot.store.records import OutboxItem
+from dispatcher.model import StoreUnavailable
+from transports.base import Outbound, PermanentFailure, TemporaryFailure
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = 1.0  # seconds before the second attempt; doubled each time
+LONGEST_DELAY = 300.0
+ABSENT = 60.0  # seconds between looks for a transport that this start does not have
+
+
+class Outbox(Protocol):
+    async def heads(self, now: float) -> Sequence[OutboxItem]: ...
+
+    async def next_due(self) -> float | None: ...
+
+    def sending(self, item: int) -> asyncio.Future[bool]: ...
+
+    def sent(self, item: int, ref: str = "") -> asyncio.Future[bool]: ...
+
+    def retry(self, item: int, at: float, error: str, *, repeat: bool = False) -> asyncio.Future[bool]: ...
+
+    def undeliverable(self, item: int, error: str) -> asyncio.Future[bool]: ...
+
+
+class Delivery:
+    def __init__(self, outbox: Outbox, places: Places, group: asyncio.TaskGroup, *, clock: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._places = places
+        self._group = group
+        self._clock = clock  # wall seconds: due times outlive the process
+        self._wake = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}  # by target
+        self._task: asyncio.Task[None] | None = None
+        self._nothing_due = asyncio.Event()
+
+    def start(self) -> None:
+        self._task = self._group.create_task(self._work(), name="delivery")
+
+    def poke(self) -> None:
+        """Something was put into the outbox."""
+        self._nothing_due.clear()
+        self._wake.set()
+
+    async def close(self, patience: float) -> None:
+        """Deliver what is due, for at most `patience` seconds, then end."""
+        self.poke()
+        try:
+            async with asyncio.timeout(patience):
+                await self._nothing_due.wait()
+        except TimeoutError:
+            log.warning("some messages were not delivered before the end; they will be at the next start")
+        for task in (self._task, *self._busy.values()):
+            if task is not None:
+                task.cancel("delivery closed")
+
+    async def _work(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._round()
+            except StoreUnavailable as exc:
+                log.warning("the outbox cannot be read or written: %s", exc)
+                await asyncio.sleep(FIRST_DELAY)
+
+    async def _round(self) -> None:
+        for item in await self._outbox.heads(self._clock()):
+            if item.target not in self._busy:
+                self._deliver(item)
+        if not self._busy and not self._wake.is_set():
+            self._nothing_due.set()
+        await self._sleep(await self._outbox.next_due())
+
+    async def _sleep(self, due: float | None) -> None:
+        # Heads that are due now are busy; the end of their delivery wakes us.
+        delay = None if due is None or self._busy else max(0.0, due - self._clock())
+        loop = asyncio.get_running_loop()
+        alarm = None if delay is None else loop.call_later(delay, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+    def _deliver(self, item: OutboxItem) -> None:
+        task = self._group.create_task(self._attempt(item), name=f"deliver {item.id}")
+        self._busy[item.target] = task
+        task.add_done_callback(lambda _: self._over(item.target))
+
+    def _over(self, target: str) -> None:
+        del self._busy[target]
+        self._wake.set()
+
+    async def _attempt(self, item: OutboxItem) -> None:
+        try:
+            await self._send(item)
+        except StoreUnavailable as exc:
+            log.warning("the outbox cannot be written: %s", exc)
+            await asyncio.sleep(FIRST_DELAY)
+
+    async def _send(self, item: OutboxItem) -> None:
+        transport = self._places.of(item.target)
+        if transport is None:
+            await self._outbox.retry(item.id, self._clock() + ABSENT, "its transport is not running")
+            return
+        # Before the attempt, so that a crash in mid-send is known as a possible repeat and labelled.
+        if not await self._outbox.sending(item.id):
+            return
+        message = Outbound(item.target, item.text, item.kind, item.key, item.run, item.repeat)
+        try:
+            ref = await transport.send(message)
+        except PermanentFailure as exc:
+            log.warning("message %s to %s cannot be delivered: %s", item.id, item.target, exc)
+            await _insist(partial(self._outbox.undeliverable, item.id, str(exc)))
+        except TemporaryFailure as exc:
+            again = self._clock() + _delay(item, exc)
+            await _insist(partial(self._outbox.retry, item.id, again, str(exc)))
+        else:
+            await _insist(partial(self._outbox.sent, item.id, ref.id))
+
+
+async def _insist(write: Callable[[], Awaitable[bool]]) -> None:
+    """Unrecorded, a delivered message would be shown again, and one that failed would never be tried again."""
+    while True:
+        try:
+            await write()
+        except StoreUnavailable as exc:
+            log.warning("a delivery cannot be recorded: %s", exc)
+            await asyncio.sleep(FIRST_DELAY)
+        else:
+            return
+
+
+def _delay(item: OutboxItem, exc: TemporaryFailure) -> float:
+    if exc.retry_after is not None:
+        return exc.retry_after
+    return float(min(FIRST_DELAY * 2 ** min(item.attempts, 10), LONGEST_DELAY))

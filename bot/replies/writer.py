@@ -1,0 +1,265 @@
+"""One run's reply: shown while it grows where the network allows, complete at the end whatever the network did.
+
+The live part is best effort: it goes to the transport directly, from a task of its own, so that a slow network never
+slows the agent. What it did not show is the *rest*; the rest and the footer are notices, committed with the run's end
+and delivered by the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from bot.agents.base import ToolCall
+from bot.replies.places import Places
+from dispatcher.model import Batch, Notice
+from transports.base import Capabilities, Outbound, PermanentFailure, TemporaryFailure, Transport
+from transports.format import Paragraphs, split_markdown
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds that the end of a run waits for live output under way
+MARKS = {"completed": "✔", "failed": "✘"}
+
+
+class Live(Protocol):
+    """A way to show an answer while it grows."""
+
+    def text(self, delta: str) -> None: ...
+
+    def tool(self, line: str) -> None: ...
+
+    async def close(self) -> str:
+        """Stop showing; what of the text was not shown."""
+        ...
+
+    def mute(self) -> None: ...
+
+
+class ReplyWriter:
+    """Takes an agent's words; gives notices at the end."""
+
+    def __init__(self, run: int, target: str, live: Live, *, max_length: int, footers: bool) -> None:
+        self._run = run
+        self._target = target
+        self._live = live
+        self._max_length = max_length
+        self._footers = footers
+        self._tools: dict[str, str] = {}
+        self.answer: list[str] = []
+
+    def text(self, delta: str) -> None:
+        self.answer.append(delta)
+        self._live.text(delta)
+
+    def tool(self, call: ToolCall) -> None:
+        """Show a call once it has ended; agents may report its end only, or more than once."""
+        mark = MARKS.get(call.status)
+        if mark and self._tools.get(call.id) != mark:
+            self._tools[call.id] = mark
+            self._live.tool(f"▸ {' '.join(call.title.split())[:200]} {mark}")
+
+    def notice(self, text: str) -> None:
+        self._live.tool(text)
+
+    def mute(self) -> None:
+        """Show nothing more: the person asked for an end."""
+        self._live.mute()
+
+    async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]:
+        """What must still arrive: unshown text, then what went wrong, then the footer."""
+        rest = (await self._live.close()).strip("\n")
+        ending = "\n\n".join(part for part in (trouble, footer if self._footers else "") if part)
+        text = f"{rest}\n\n{ending}" if rest and ending else rest or ending
+        parts = split_markdown(text, self._max_length) if text else []
+        kind = "failure" if trouble else "answer"
+        return tuple(
+            Notice(self._target, part, kind, f"run/{self._run}/{number}") for number, part in enumerate(parts, 1)
+        )
+
+
+class Replies:
+    """Makes a writer for each run, by what its network can and the settings want."""
+
+    def __init__(self, places: Places, group: asyncio.TaskGroup, *, stream: str, edit_interval: float) -> None:
+        self._places = places
+        self._group = group
+        self._stream = stream  # edit | paragraphs | final
+        self._interval = edit_interval
+
+    def writer(self, batch: Batch, header: str) -> ReplyWriter:
+        transport = self._places.of(batch.target)
+        can = transport.capabilities if transport else Capabilities(paragraphs=False)
+        live = self._live(batch, header, transport)
+        footers = can.edit or can.paragraphs  # people like to see them, programs do not
+        return ReplyWriter(batch.run, batch.target, live, max_length=can.max_length, footers=footers)
+
+    def _live(self, batch: Batch, header: str, transport: Transport | None) -> Live:
+        if transport is None or self._stream == "final":
+            return Final()
+        if transport.capabilities.edit and self._stream == "edit":
+            return ByEdit(batch.run, batch.target, transport, self._group, header, self._interval)
+        if transport.capabilities.edit or transport.capabilities.paragraphs:
+            return ByParagraph(batch.run, batch.target, transport, self._group, header)
+        return Final()
+
+
+class Final:
+    """Shows nothing before the end."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._muted = False
+
+    def text(self, delta: str) -> None:
+        self._text.append(delta)
+
+    def tool(self, line: str) -> None:
+        """Not part of the answer."""
+
+    def mute(self) -> None:
+        self._muted = True
+
+    async def close(self) -> str:
+        return "" if self._muted else "".join(self._text)
+
+
+class Sending:
+    """A task that shows things one after another, and stops at the first that could not be shown."""
+
+    def __init__(self, transport: Transport, group: asyncio.TaskGroup, name: str) -> None:
+        self.transport = transport
+        self.failed = False
+        self._work = asyncio.Event()
+        self._closing = False
+        self._task = group.create_task(self._pump(), name=name)
+
+    async def next(self) -> bool:
+        """Show the next thing; False: nothing to show now."""
+        raise NotImplementedError
+
+    def poke(self) -> None:
+        self._work.set()
+
+    async def end(self) -> None:
+        """Let what is under way be shown, within reason."""
+        self._closing = True
+        self._work.set()
+        await asyncio.wait({self._task}, timeout=PATIENCE)
+        self._task.cancel()
+
+    async def _pump(self) -> None:
+        while not self.failed:
+            self._work.clear()
+            try:
+                while await self.next():
+                    pass
+            except (TemporaryFailure, PermanentFailure) as exc:
+                # Not lost: what was not shown goes through the outbox, which knows how to wait.
+                log.info("live output of %s ended: %s", self._task.get_name(), exc)
+                self.failed = True
+            if self._closing:
+                return
+            await self._work.wait()
+
+
+class ByParagraph(Sending):
+    """For networks that cannot edit: each paragraph when it is finished."""
+
+    def __init__(self, run: int, target: str, transport: Transport, group: asyncio.TaskGroup, header: str) -> None:
+        self._run = run
+        self._target = target
+        self._paragraphs = Paragraphs(transport.capabilities.max_length)
+        self._queue: list[tuple[str, str]] = [("header", header)] if header else []
+        self._muted = False
+        super().__init__(transport, group, f"reply {run}")
+
+    def text(self, delta: str) -> None:
+        self._queue += [("stream", paragraph) for paragraph in self._paragraphs.feed(delta)]
+        self.poke()
+
+    def tool(self, line: str) -> None:
+        # What was said before the call is shown before it.
+        self._queue += [*(("stream", part) for part in self._paragraphs.rest()), ("tool", line)]
+        self.poke()
+
+    def mute(self) -> None:
+        self._muted = True
+
+    async def close(self) -> str:
+        await self.end()
+        texts = [text for kind, text in self._queue if kind == "stream"] + self._paragraphs.rest()
+        return "" if self._muted else "\n\n".join(texts)
+
+    async def next(self) -> bool:
+        if not self._queue or self._muted:
+            return False
+        kind, text = self._queue[0]
+        await self.transport.send(Outbound(self._target, text, kind, run=self._run))
+        self._queue.pop(0)
+        return True
+
+
+class ByEdit(Sending):
+    """For networks that can edit: one message that grows; a new one where the length ends it."""
+
+    def __init__(
+        self,
+        run: int,
+        target: str,
+        transport: Transport,
+        group: asyncio.TaskGroup,
+        header: str,
+        interval: float,
+    ) -> None:
+        self._run = run
+        self._target = target
+        self._interval = max(interval, transport.capabilities.edit_interval)
+        self._header = header
+        self._tools: list[str] = []
+        self._text = ""
+        self._begun = 0  # where the current message's text begins
+        self._shown = 0  # how much of the text was shown
+        self._last = ""  # what the current message says
+        self._message: object = None
+        self._muted = False
+        super().__init__(transport, group, f"reply {run}")
+
+    def text(self, delta: str) -> None:
+        self._text += delta
+        self.poke()
+
+    def tool(self, line: str) -> None:
+        self._tools.append(line)
+        self.poke()
+
+    def mute(self) -> None:
+        self._muted = True
+
+    async def close(self) -> str:
+        await self.end()
+        return "" if self._muted else self._text[self._shown :]
+
+    async def next(self) -> bool:
+        head = "\n".join([self._header, *self._tools[-5:]]).strip()
+        room = self.transport.capabilities.max_length - len(head) - 2
+        part = split_markdown(self._text[self._begun :], max(room, 64))[:1] if self._text[self._begun :] else []
+        body = "\n\n".join([*([head] if head else []), *part])
+        if self._muted or not body or body == self._last:
+            return False
+        await self._show(body)
+        upto = self._begun + (len(part[0]) if part else 0)
+        self._last, self._shown = body, min(max(self._shown, upto), len(self._text))
+        if part and len(self._text) - self._begun > room:
+            self._begun, self._message, self._header, self._tools, self._last = self._shown, None, "", [], ""
+        elif not self._closing:
+            await asyncio.sleep(self._interval)
+        return True
+
+    async def _show(self, body: str) -> None:
+        message = Outbound(self._target, body, "stream", run=self._run)
+        if self._message is None:
+            self._message = await self.transport.send(message)
+        else:
+            await self.transport.edit(self._message, message)  # type: ignore[arg-type]  # set by send

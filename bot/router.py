@@ -1,0 +1,235 @@
+"""From an inbound message to the dispatcher or to a command.
+
+The order is spec/dispatch.md §0: access, classification, inbox commit, acknowledgement, act. One thing comes before
+the commit: what a `stop` ends is signalled the moment the word is recognised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+
+from bot import access
+from bot.commands import parse, words
+from bot.commands.model import Ask, Asker, CommandCall, Desk, Invocation, Names, Parsed, PlainText, Reply, Role, Usage
+from bot.commands.registry import allowed, needed
+from bot.commands.runs import STOP
+from bot.errors import UserError
+from bot.halts import Halts
+from bot.redact import redact
+from dispatcher.core import Dispatcher
+from dispatcher.lane import size
+from dispatcher.model import (
+    Accepted,
+    Binding,
+    Change,
+    Duplicate,
+    Event,
+    Inbox,
+    Kind,
+    Message,
+    Notice,
+    Receipt,
+    Refused,
+    Stopped,
+    StoreUnavailable,
+)
+from transports.base import Ack, Amendment, Inbound
+
+log = logging.getLogger(__name__)
+
+COMMANDS_WAITING = 1_000_000  # commands are never refused for a full queue
+
+
+class Router:
+    """What transports hand their messages to (transports.base.Receiver)."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        inbox: Inbox,
+        desk: Desk,
+        halts: Halts,
+        *,
+        names: Names,
+        default: Binding,
+        answered: Callable[[int, tuple[Notice, ...], bool], Awaitable[object]],  # a command's end, committed
+        announced: Callable[[], None],  # something was put into the outbox
+        say: Callable[[str, str], None],  # target and text, shown without the outbox
+        max_message_bytes: int,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._inbox = inbox
+        self._desk = desk
+        self._halts = halts
+        self._names = names
+        self._default = default
+        self._answered = answered
+        self._announced = announced
+        self._say = say
+        self._max_bytes = max_message_bytes
+        self._group = group
+        self._strangers = 0
+        self._acting: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------ Receiver
+
+    def receive(self, inbound: Inbound) -> Awaitable[Ack]:
+        role = access.role(inbound)
+        if role is None:
+            self._strangers += 1
+            return _done(Ack("ignored", reason="stranger"))
+        text, hidden = redact(inbound.text)
+        parsed = parse(text, self._names)
+        if isinstance(parsed, PlainText):
+            put = self._dispatcher.submit(self._message(inbound, text))
+            put.add_done_callback(self._submitted)
+        else:
+            put = self._command(inbound, text, parsed, role)
+        if hidden:
+            put.add_done_callback(partial(self._warn, inbound))
+        return _acknowledged(put)
+
+    def amend(self, amendment: Amendment) -> Awaitable[Ack]:
+        if access.role(amendment) is None:
+            self._strangers += 1
+            return _done(Ack("ignored", reason="stranger"))
+        event = Event(amendment.session, amendment.transport, amendment.account, amendment.event_id)
+        if amendment.text is None:
+            return _changed(self._dispatcher.retract(event))
+        text, _ = redact(amendment.text)
+        if size(text) > self._max_bytes:
+            return _done(Ack("refused", reason="too long; the message stays as it was"))
+        return _changed(self._dispatcher.edit(event, text))
+
+    # ------------------------------------------------------------ commands
+
+    def _command(self, inbound: Inbound, text: str, parsed: Parsed, role: Role) -> asyncio.Future[Receipt]:
+        event = _event(inbound)
+        permitted = isinstance(parsed, CommandCall) and allowed(role, parsed.command, parsed.args)
+        binds: Mapping[str, str | None] = {}
+        if permitted and isinstance(parsed, CommandCall):
+            if parsed.command is STOP:
+                # The scope is what the grammar read: nothing, "all", or a run's id.
+                self._halts.begin(event, parsed.args.get("what", "session"), role)  # type: ignore[arg-type]
+            binds = parsed.command.binds(parsed.args) if parsed.command.binds else {}
+        message = self._message(inbound, text, kind="command", binds=binds)
+        put = self._inbox.put(message, max_waiting=COMMANDS_WAITING, refusal=None)
+        put.add_done_callback(partial(self._accepted, inbound, parsed, role))
+        return asyncio.ensure_future(asyncio.shield(put))
+
+    def _accepted(self, inbound: Inbound, parsed: Parsed, role: Role, put: asyncio.Future[Receipt]) -> None:
+        if put.cancelled():
+            return
+        if put.exception() is not None:
+            self._unwritten(inbound)
+        elif isinstance(receipt := put.result(), Accepted):
+            self._dispatcher.wake(inbound.session)  # a binding may have closed a batch
+            self._spawn(self._act(inbound, parsed, role, receipt.id), f"command {receipt.id}")
+
+    def _unwritten(self, inbound: Inbound) -> None:
+        """A stop that cannot be written has stopped things all the same, and says so."""
+        stops = self._halts.forget(_event(inbound))
+        if stops:
+            self._spawn(self._tell_unwritten(inbound, stops), "unwritten stop")
+
+    async def _tell_unwritten(self, inbound: Inbound, stops: Sequence[Awaitable[Stopped]]) -> None:
+        stopped = await asyncio.gather(*stops)
+        ended = sum(len(each.ended) for each in stopped)
+        self._say(inbound.target, f"Stopped ({ended} ended); it could not be written down yet.")
+
+    async def _act(self, inbound: Inbound, parsed: Parsed, role: Role, number: int) -> None:
+        reply = await self._reply(inbound, parsed, role, number)
+        notice = Notice(inbound.target, reply.text, "receipt", f"command/{number}")
+        await self._answered(number, (notice,), reply.ok)
+
+    async def _reply(self, inbound: Inbound, parsed: Parsed, role: Role, number: int) -> Reply:
+        if not isinstance(parsed, CommandCall):
+            return Reply(parsed.text if isinstance(parsed, Usage | Ask) else "", ok=False)
+        if not allowed(role, parsed.command, parsed.args):
+            return Reply(words.not_allowed(parsed.command, needed(parsed.command, parsed.args)), ok=False)
+        asker = Asker(
+            session=inbound.session,
+            sender=inbound.sender,
+            sender_name=inbound.sender_name,
+            role=role,
+            target=inbound.target,
+            transport=inbound.transport,
+            event_id=inbound.event_id,
+            account=inbound.account,
+        )
+        try:
+            return await parsed.command.handler(Invocation(parsed.command, parsed.args, asker, number), self._desk)
+        except (UserError, StoreUnavailable) as exc:
+            return Reply(f"`{parsed.command.name}` could not be done: {exc}", ok=False)
+        except Exception:
+            reference = secrets.token_hex(4)
+            log.exception("command %s failed, reference %s", parsed.command.name, reference)
+            return Reply(f"`{parsed.command.name}` failed inside Tugbot; the log has it under {reference}.", ok=False)
+
+    async def settled(self) -> None:
+        """Wait until every command that was accepted has been answered."""
+        while self._acting:
+            await asyncio.wait(self._acting)
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = self._group.create_task(work, name=name)
+        self._acting.add(task)
+        task.add_done_callback(self._acting.discard)
+
+    def _submitted(self, put: asyncio.Future[Receipt]) -> None:
+        if not put.cancelled() and put.exception() is None and isinstance(put.result(), Refused):
+            self._announced()
+
+    # ------------------------------------------------------------ messages
+
+    def _message(
+        self, inbound: Inbound, text: str, kind: Kind = "text", binds: Mapping[str, str | None] | None = None
+    ) -> Message:
+        return Message(
+            event=_event(inbound),
+            sender=inbound.sender,
+            sender_name=inbound.sender_name,
+            text=text,
+            target=inbound.target,
+            kind=kind,
+            direct=inbound.direct,
+            sent_at=inbound.sent_at,
+            attachments=inbound.attachments,
+            default=self._default,
+            binds=binds or {},
+        )
+
+    def _warn(self, inbound: Inbound, put: asyncio.Future[Receipt]) -> None:
+        if not put.cancelled() and put.exception() is None and not isinstance(put.result(), Duplicate):
+            text = (
+                "That message held what looks like a secret. I replaced it by [secret] before keeping it; delete the "
+                "message where you typed it, and treat the secret as known. `tugbot secrets set` in a terminal takes "
+                "secrets."
+            )
+            self._say(inbound.target, text)
+
+
+def _event(inbound: Inbound) -> Event:
+    return Event(inbound.session, inbound.transport, inbound.account, inbound.event_id)
+
+
+async def _done(ack: Ack) -> Ack:
+    return ack
+
+
+async def _acknowledged(put: asyncio.Future[Receipt]) -> Ack:
+    receipt = await put
+    if isinstance(receipt, Accepted):
+        return Ack("accepted", receipt.id)
+    if isinstance(receipt, Duplicate):
+        return Ack("duplicate", receipt.id)
+    return Ack("refused", receipt.id, receipt.reason)
+
+
+async def _changed(change: asyncio.Future[Change]) -> Ack:
+    return Ack(await change)

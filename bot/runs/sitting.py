@@ -1,0 +1,92 @@
+"""A turn from its first event to the proof that nothing of it lives.
+
+The order at the end is the promise (P6, P7): mute, ask in-band, kill, verify. The kill also follows a normal end,
+because daemons survive those too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bot.agents.base import AgentRun, KillReport
+from bot.runs.listening import Listener
+from bot.runs.values import as_value
+from bot.runs.watch import exceeded
+from dispatcher.model import StopSignal
+
+ATTEMPTS = 3  # kills, before a run counts as one that would not die
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a sitting ended."""
+
+    cut: Literal["signal", "limit"] | None  # None: the agent ended it
+    why: str  # the signal's reason, the limit in words, or what broke the conversation
+    report: KillReport
+
+
+class Sitting:
+    def __init__(
+        self, run: AgentRun, listener: Listener, stop: StopSignal, grace: float, group: asyncio.TaskGroup
+    ) -> None:
+        self._run = run
+        self._listener = listener
+        self._stop = stop
+        self._grace = grace  # seconds for an in-band interrupt
+        self._group = group
+
+    async def until_dead(self) -> End:
+        name = f"of run {self._listener.batch.run}"
+        listening = self._group.create_task(as_value(self._listener.listen(self._run)), name=f"events {name}")
+        stopping = self._group.create_task(self._stop.wait(), name=f"stop {name}")
+        watching = self._group.create_task(self._exceeded(), name=f"limits {name}")
+        try:
+            await asyncio.wait({listening, stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
+            cut, why = _cause(listening, stopping, watching)
+            if cut is not None:
+                await self._interrupt(listening, mute=cut == "signal")
+        finally:
+            stopping.cancel()
+            watching.cancel()
+            report = await self._kill()
+            listening.cancel()
+            await asyncio.wait({listening})
+        return End(cut, why, report)
+
+    async def _exceeded(self) -> str:
+        return await exceeded(self._listener.pulse, self._run.process, self._listener.staff.limits)
+
+    async def _interrupt(self, listening: asyncio.Task[Exception | None], *, mute: bool) -> None:
+        """The polite part: an agent that ends its turn by itself, soon, keeps a clean transcript."""
+        if mute:
+            self._listener.reply.mute()
+        if self._stop.hurried or not self._grace:
+            return
+        asking = self._group.create_task(as_value(self._run.interrupt()), name="interrupt")
+        hurry = self._group.create_task(self._stop.wait_hurried(), name="hurry")
+        await asyncio.wait({listening, hurry}, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        asking.cancel()
+
+    async def _kill(self) -> KillReport:
+        report = await self._run.process.kill()
+        for _ in range(ATTEMPTS - 1):
+            if report.verified or not report.survivors:
+                break
+            again = await self._run.process.kill()
+            report = replace(again, found=report.found, seconds=report.seconds + again.seconds)
+        return report
+
+
+def _cause(
+    listening: asyncio.Task[Exception | None], stopping: asyncio.Task[str], watching: asyncio.Task[str]
+) -> tuple[Literal["signal", "limit"] | None, str]:
+    if listening.done():  # it ended by itself, whatever else came in the same instant
+        error = listening.result()
+        return None, f"{type(error).__name__}: {error}" if error else ""
+    if stopping.done():
+        return "signal", stopping.result()
+    return "limit", watching.result()

@@ -1,0 +1,64 @@
+"""From how a turn ended to what is recorded and said of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.agents.base import KillReport
+from bot.runs import words
+from bot.runs.listening import Listener
+from bot.runs.sitting import End
+from dispatcher.model import Outcome, RunState
+
+NOTHING = KillReport(found=0, seconds=0.0, verified=True)
+
+
+async def outcome(turn: Listener, end: End) -> Outcome:
+    """What became of a turn whose processes were dealt with."""
+    run, finished = turn.batch.run, turn.account.finished
+    if end.report.survivors:
+        return await _unkilled(turn, end.report)
+    if end.cut == "signal":
+        return await _cut_off(turn, end.why, end.report, repeat=not turn.staff.agent.keeps_conversation)
+    if end.cut == "limit":
+        trouble = words.limit(run, end.why, end.report)
+        return await _ended(turn, RunState.TIMED_OUT, end.why, end.report, trouble)
+    if finished is None or finished.is_error:
+        why = finished.text if finished else end.why
+        return await _ended(turn, RunState.FAILED, why, end.report, words.failed(run, why))
+    return await _ended(turn, RunState.SUCCEEDED, "", end.report)
+
+
+async def broken(turn: Listener, why: str) -> Outcome:
+    """The agent could not be started."""
+    return await _ended(turn, RunState.FAILED, why, None, words.failed(turn.batch.run, why))
+
+
+async def never_began(turn: Listener, reason: str) -> Outcome:
+    """Stopped while the agent was being started: nothing of it runs, and it has heard nothing."""
+    return await _cut_off(turn, reason, NOTHING, repeat=True)
+
+
+async def _cut_off(turn: Listener, reason: str, report: KillReport, *, repeat: bool) -> Outcome:
+    turn.reply.mute()
+    columns = turn.columns(report)
+    if reason == "stop":
+        await turn.reply.finish()
+        # No notice of its own: the receipt of the stop tells it, with count and time.
+        return Outcome(RunState.STOPPED, "stop", record=columns)
+    run = turn.batch.run
+    text = words.interrupted(run) if reason == "interrupt" else words.shut_down(run)
+    notices = await turn.reply.finish(trouble=text)
+    return Outcome(RunState.INTERRUPTED, reason, notices, columns, repeat=repeat and reason == "interrupt")
+
+
+async def _unkilled(turn: Listener, report: KillReport) -> Outcome:
+    notices = await turn.reply.finish(trouble=words.unkilled(turn.batch.run, report))
+    why = words.quarantined(turn.batch.run, report.survivors)
+    return Outcome(RunState.FAILED_TO_KILL, why, notices, turn.columns(report))
+
+
+async def _ended(turn: Listener, state: RunState, reason: str, report: KillReport | None, trouble: str = "") -> Outcome:
+    seconds = asyncio.get_running_loop().time() - turn.live.began
+    notices = await turn.reply.finish(words.footer(seconds, turn.account.cost), trouble)
+    return Outcome(state, reason, notices, turn.columns(report))
