@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from dispatcher import refusals
 from dispatcher.admission import Admission
 from dispatcher.decide import Due, Idle, Interrupt, Verdict, Wait, decide
 from dispatcher.execution import Execution, Insist
@@ -21,14 +22,12 @@ from dispatcher.lane import Lane, Running, size
 from dispatcher.model import (
     Accepted,
     Change,
-    Ended,
     Event,
     Handler,
     Inbox,
     Ledger,
     Limits,
     Message,
-    Notice,
     Observer,
     Queue,
     Receipt,
@@ -37,6 +36,7 @@ from dispatcher.model import (
     Stopped,
     StoreUnavailable,
 )
+from dispatcher.stops import Stops
 
 T = TypeVar("T")
 
@@ -81,8 +81,7 @@ class Dispatcher:
         self._start = self._loop.time()
         self._admission = Admission(limits.max_runs)
         self._lanes: dict[str, Lane] = {}
-        # Stop watermarks whose discard is not on disk yet: rows at or below are never claimed.
-        self._watermarks: dict[str, int] = {}
+        self._stops = Stops(ledger, self._insist, limits, self._spawn, self._discarded)
         self._tasks: set[asyncio.Task[object]] = set()  # everything started here and not ended
         self._closing = False
         self._closed = False
@@ -148,12 +147,12 @@ class Dispatcher:
         result waits for the verdict.
         """
         mark = self._inbox.last_id
-        self._watermarks[session] = mark
+        self._stops.mark(session, mark)
         lane = self._lanes.get(session)
         run = lane.run if lane else None
         if run is not None:
             run.signal.request(reason)
-        return asyncio.shield(self._spawn(self._stopped(session, mark, run), f"stop {session}"))
+        return asyncio.shield(self._spawn(self._stops.perform(session, mark, run), f"stop {session}"))
 
     def end(self, session: str, number: int) -> Awaitable[Stopped]:
         """End one run and leave what waits alone. Signalled before this returns, as with `stop`."""
@@ -161,11 +160,18 @@ class Dispatcher:
         run = lane.run if lane and lane.run and lane.run.batch and lane.run.batch.run == number else None
         if run is not None:
             run.signal.request("stop")
-        return asyncio.shield(self._spawn(self._end(session, run), f"end {number}"))
+        return asyncio.shield(self._spawn(self._ended_alone(session, run), f"end {number}"))
 
-    async def _end(self, session: str, run: Running | None) -> Stopped:
-        ended, unfinished = await self._end_of(run)
+    async def _ended_alone(self, session: str, run: Running | None) -> Stopped:
+        ended, unfinished = await self._stops.verdict(run)
         return Stopped(session, ended, 0, unfinished)
+
+    def _discarded(self, session: str, mark: int) -> None:
+        lane = self._lanes.get(session)
+        if lane is not None:
+            lane.forget(mark)
+            lane.episode = self._inbox.last_id
+            self.wake(session)
 
     def live_sessions(self) -> tuple[str, ...]:
         """Sessions with rows on their way, waiting or running, as far as this process knows."""
@@ -178,67 +184,14 @@ class Dispatcher:
         """Processes of a run that could not be killed are gone after all."""
         self._admission.reopen(workspace)
 
-    async def _stopped(self, session: str, mark: int, run: Running | None) -> Stopped:
-        discard = self._spawn(self._discard(session, mark), f"discard {session}")
-        ended, unfinished = await self._end_of(run)
-        # While the disk cannot be written, the watermark in memory protects; the receipt does not wait for it.
-        await asyncio.wait({discard}, timeout=self._limits.stop_deadline)
-        discarded = discard.result() if discard.done() and not discard.cancelled() else 0
-        return Stopped(session, ended, discarded, unfinished)
-
-    async def _end_of(self, run: Running | None) -> tuple[tuple[Ended, ...], tuple[int, ...]]:
-        if run is None:
-            return (), ()
-        if not await self._over(run, self._limits.stop_deadline) and run.handler is not None:
-            run.handler.cancel("stop deadline")
-            await self._over(run, self._limits.stop_deadline)
-        if run.batch is None:
-            return (), ()
-        if run.outcome is None:
-            return (), (run.batch.run,)
-        return (Ended(run.batch.run, self._loop.time() - run.since, run.outcome),), ()
-
-    async def _over(self, run: Running, timeout: float) -> bool:
-        try:
-            async with asyncio.timeout(timeout):
-                await run.over.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _discard(self, session: str, mark: int) -> int:
-        discarded = await self._insist(partial(self._ledger.discard, session, mark), session)
-        # Puts and the discard share one order, so nothing at or below the mark can still come to wait.
-        if self._watermarks.get(session) == mark:
-            del self._watermarks[session]
-        lane = self._lanes.get(session)
-        if lane is not None:
-            lane.forget(mark)
-            lane.episode = self._inbox.last_id
-            self.wake(session)
-        return discarded
-
     # ------------------------------------------------------------ arrival
 
     def _put(self, lane: Lane, message: Message) -> asyncio.Future[Receipt]:
-        if size(message.text) > self._limits.max_message_bytes:
-            return self._inbox.refuse(message, "too long", self._too_long(message))
-        return self._inbox.put(message, max_waiting=self._limits.max_waiting, refusal=self._full(lane, message))
-
-    def _too_long(self, message: Message) -> Notice:
-        limit = self._limits.max_message_bytes
-        text = (
-            f"That message has {size(message.text):,} bytes; at most {limit:,} are taken. It was not accepted: "
-            "put the long part into a file and name the file, or send it in pieces."
-        )
-        return Notice(message.target, text, "refusal", f"long/{message.event}")
-
-    def _full(self, lane: Lane, message: Message) -> Notice:
-        text = (
-            f"{self._limits.max_waiting} messages are waiting here already; this one and those that follow are not "
-            "accepted until some were taken up. `go` hurries them, `stop` discards them."
-        )
-        return Notice(message.target, text, "refusal", f"full/{lane.session}/{lane.episode}")
+        limits = self._limits
+        if (length := size(message.text)) > limits.max_message_bytes:
+            return self._inbox.refuse(message, "too long", refusals.too_long(message, length, limits))
+        refusal = refusals.full(message, lane.episode, limits)
+        return self._inbox.put(message, max_waiting=limits.max_waiting, refusal=refusal)
 
     def _arrived(self, lane: Lane, at: float, put: asyncio.Future[Receipt]) -> None:
         lane.arriving -= 1
@@ -294,7 +247,7 @@ class Dispatcher:
         if queue is None or lane.retry_at > now:
             return Wait(lane.retry_at)
         # A stop that came while the rows were being read counts already.
-        mark = self._watermarks.get(lane.session, 0)
+        mark = self._stops.above(lane.session)
         lane.rows = tuple(row for row in queue.rows if row.id > mark)
         if lane.rows and (lane.holds or self._closing):
             return Wait(None)
@@ -309,7 +262,7 @@ class Dispatcher:
 
     async def _look(self, lane: Lane) -> Queue | None:
         """The session's waiting rows; None while the store cannot be read."""
-        above = self._watermarks.get(lane.session, 0)
+        above = self._stops.above(lane.session)
         try:
             return await self._ledger.queue(lane.session, above=above, limit=self._limits.max_batch_messages + 1)
         except StoreUnavailable as exc:
@@ -424,6 +377,7 @@ class Dispatcher:
         lane.run = None
         # What arrived meanwhile is the follow-up batch: due now, no second window.
         lane.hurried_upto = max(lane.hurried_upto, self._inbox.last_id)
+        run.judged.set()
         run.over.set()
         self.wake(lane.session)
 
@@ -463,11 +417,17 @@ class Dispatcher:
             if not run.over.is_set():
                 run.signal.request("shutdown")
         for run in runs:
-            await self._end_of(run)
+            await self._stops.verdict(run)
+            await self._recorded(run)
         self._closed = True
         # What is left only waits: for work that will not come, or for a disk that does not take it.
         for task in self._tasks:
             task.cancel("dispatcher closed")
+
+    async def _recorded(self, run: Running) -> None:
+        """Give the record of a run's end a moment; a disk that stays full must not keep the bot alive."""
+        recorded = self._spawn(run.over.wait(), "recorded")
+        await asyncio.wait({recorded}, timeout=self._limits.stop_deadline)
 
     async def _grace(self, runs: list[Running], grace: float, hurry: asyncio.Event) -> None:
         waits = {self._spawn(_all_over(runs), "runs over"), self._spawn(hurry.wait(), "hurry")}

@@ -76,9 +76,10 @@ class Execution:
         """Wait for the handler's end and record it, however long the store takes."""
         assert run.batch is not None
         batch = run.batch
-        outcome = await self._outcome(run, batch)
+        outcome = run.outcome = await self._outcome(run, batch)
+        # A stop may tell now how it ended; the session stays busy until it is on disk.
+        run.judged.set()
         await self._insist(lambda: self._ledger.finish(batch, outcome), batch.session)
-        run.outcome = outcome
 
     async def _outcome(self, run: Running, batch: Batch) -> Outcome:
         if run.handler is None:

@@ -20,8 +20,9 @@ class Running:
     signal: Signal = field(default_factory=Signal)
     batch: Batch | None = None  # None: not claimed yet
     handler: asyncio.Task[Outcome | Exception] | None = None  # None: not handed over yet
-    outcome: Outcome | None = None  # set once recorded
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    outcome: Outcome | None = None  # set once the handler is out of the door, recorded right after
+    judged: asyncio.Event = field(default_factory=asyncio.Event)  # there is an outcome, or nothing was claimed
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # recorded, workspace and slot given back
 
 
 @dataclass(eq=False, slots=True)

@@ -309,9 +309,9 @@ class World:
             assert self.disk.runs[run].state in ALIVE, "P7: status before the fact"
         if not (self.crashed or self.crash_in is not None):
             waiting = [m.row for m in self.disk.waiting()]
-            stopped = self.dispatcher._watermarks  # their discard is on its way
+            above = self.dispatcher._stops.above  # the discard of the rest is on its way
             awake = self.dispatcher.live_sessions()
-            asleep = [row for row in waiting if row.id > stopped.get(row.event.session, 0)]
+            asleep = [row for row in waiting if row.id > above(row.event.session)]
             assert {row.event.session for row in asleep} <= set(awake), "messages wait and nobody looks after them"
         states = Counter(message.state for message in self.disk.messages.values())
         books = self.do(self._books())
