@@ -24,7 +24,7 @@ from bot.settings.kinds import (
     Text,
     VariableName,
 )
-from dispatcher.model import Limits, Mode
+from dispatcher.model import Limits
 
 BUILT_IN_AGENTS = ("demo",)  # usable without an [agents.<name>] table
 
@@ -56,15 +56,10 @@ class DispatcherSettings(Section):
     told_after: Duration = Field(
         default=1.0, ge=0, description="A batch that waits longer than this for a free place is told its place in line."
     )
-    mode: Annotated[Mode, Expected('"collect" or "interrupt"')] = Field(
-        default="collect",
-        description="What a new batch does while a run is on: `collect` waits for its end, `interrupt` stops it. "
-        "The command `mode` changes it for one conversation.",
-    )
 
     def limits(self) -> Limits:
         """The same bounds as the dispatcher takes them."""
-        return Limits(**self.model_dump(exclude={"mode"}))
+        return Limits(**self.model_dump())
 
 
 class RunsSettings(Section):
@@ -76,7 +71,7 @@ class RunsSettings(Section):
     interrupt_grace: Duration = Field(
         default=0.5,
         ge=0,
-        le=5,
+        le=0.5,  # a stop must act at once; a longer politeness is not offered
         description="Time an agent gets to end its turn by itself on `stop`, before it is killed.",
     )
     timeout: Duration = Field(default=3600.0, ge=0, description="Longest run. 0 sets no limit.")
