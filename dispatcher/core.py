@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from dispatcher import refusals
-from dispatcher.admission import Admission
 from dispatcher.decide import Due, Idle, Interrupt, Verdict, Wait, decide
 from dispatcher.execution import Execution, Insist
 from dispatcher.lane import Lane, Running, size
+from dispatcher.line import Line
 from dispatcher.model import (
     Accepted,
     Change,
     Event,
+    Glance,
     Handler,
     Inbox,
     Ledger,
@@ -31,7 +31,6 @@ from dispatcher.model import (
     Observer,
     Queue,
     Receipt,
-    Row,
     RunState,
     Stopped,
     StoreUnavailable,
@@ -39,22 +38,6 @@ from dispatcher.model import (
 from dispatcher.stops import Stops
 
 T = TypeVar("T")
-
-
-def workspace_of(row: Row) -> str:
-    """What a run locks: its project, or the session's own scratch directory."""
-    return f"project/{row.binding.project}" if row.binding.project else f"session/{row.event.session}"
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """One live session, for status lines."""
-
-    session: str
-    run: int | None  # id, once claimed
-    seconds: float  # since the run was admitted, or since the session joined the line
-    place: int | None  # in line for admission
-    ahead: str = ""
 
 
 class Dispatcher:
@@ -72,14 +55,13 @@ class Dispatcher:
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
-        self._observer = observer
         self._insist = Insist(observer, limits.retry_delay)
         self._execution = Execution(ledger, handler, self._insist, limits, group)
         self._limits = limits
         self._group = group
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
-        self._admission = Admission(limits.max_runs)
+        self._line = Line(limits, observer)
         self._lanes: dict[str, Lane] = {}
         self._stops = Stops(ledger, self._insist, limits, self._spawn, self._discarded)
         self._tasks: set[asyncio.Task[object]] = set()  # everything started here and not ended
@@ -178,11 +160,11 @@ class Dispatcher:
         return tuple(self._lanes)
 
     def quarantine(self, workspace: str, why: str) -> None:
-        self._admission.quarantine(workspace, why)
+        self._line.admission.quarantine(workspace, why)
 
     def reopen(self, workspace: str) -> None:
         """Processes of a run that could not be killed are gone after all."""
-        self._admission.reopen(workspace)
+        self._line.admission.reopen(workspace)
 
     # ------------------------------------------------------------ arrival
 
@@ -224,19 +206,19 @@ class Dispatcher:
             lane.wake.clear()
             match await self._verdict(lane):
                 case Idle():
-                    self._withdraw(lane)
+                    self._line.withdraw(lane)
                     if self._leave(lane):
                         return
                     await lane.wake.wait()
                 case Wait(until):
-                    self._withdraw(lane)
+                    self._line.withdraw(lane)
                     await self._sleep(lane, until)
                 case Due(ids):
                     # Nothing is awaited between the verdict and the launch, so the verdict still holds.
-                    if self._admit(lane, ids):
+                    if self._line.admit(lane, ids):
                         self._launch(lane, ids)
                     else:
-                        await self._sleep(lane, self._tell_at(lane))
+                        await self._sleep(lane, self._line.tell_at(lane))
                 case Interrupt():
                     self._interrupt(lane)
                     await lane.wake.wait()
@@ -292,55 +274,10 @@ class Dispatcher:
             self._idle.set()
         return True
 
-    # ------------------------------------------------------------ admission
-
-    def _admit(self, lane: Lane, ids: tuple[int, ...]) -> bool:
-        """True once workspace and slot are this lane's."""
-        # Once due, a batch stays due: what arrives while it waits in line joins it and opens no new window.
-        lane.hurried_upto = max(lane.hurried_upto, ids[-1])
-        workspace = workspace_of(lane.rows[0])
-        if lane.ticket is not None and lane.ticket.workspace != workspace:
-            self._withdraw(lane)
-        if lane.ticket is None:
-            lane.waiting_since = self._loop.time()
-            lane.ticket = self._admission.request(
-                lane.session, workspace, granted=lane.wake.set, moved=partial(self._moved, lane)
-            )
-        return lane.ticket.admitted
-
-    def _withdraw(self, lane: Lane) -> None:
-        if lane.ticket is not None:
-            ticket, lane.ticket, lane.told = lane.ticket, None, None
-            self._admission.release(ticket)
-
-    def _tell_at(self, lane: Lane) -> float | None:
-        """Tell the place in line when the wait has lasted; None once told."""
-        at = lane.waiting_since + self._limits.told_after
-        if lane.told is None and self._loop.time() >= at:
-            self._tell(lane)
-        return None if lane.told else at
-
-    def _moved(self, lane: Lane) -> None:
-        if lane.told is not None:
-            self._tell(lane)
-
-    def _tell(self, lane: Lane) -> None:
-        if lane.ticket is None or lane.ticket.admitted:
-            return
-        place = self._admission.place(lane.ticket)
-        if place != lane.told:
-            lane.told = place
-            self._observer.queued(lane.session, lane.rows[-1].target, place.number, place.ahead)
-
     # ------------------------------------------------------------ runs
 
     def _launch(self, lane: Lane, ids: tuple[int, ...]) -> None:
-        assert lane.ticket is not None
-        run = lane.run = Running(self._loop.time(), lane.ticket)
-        lane.ticket = None
-        if lane.told is not None:
-            lane.told = None
-            self._observer.admitted(lane.session)
+        run = lane.run = Running(self._loop.time(), self._line.leave(lane))
         self._spawn(self._run(lane, run, ids), f"run {lane.session}")
 
     def _interrupt(self, lane: Lane) -> None:
@@ -372,8 +309,8 @@ class Dispatcher:
         if run.outcome is not None:
             lane.repeats = run.batch.repeats + run.batch.rows if run.batch and run.outcome.repeat else ()
             if run.outcome.state is RunState.FAILED_TO_KILL:
-                self._admission.quarantine(run.ticket.workspace, run.outcome.reason)
-        self._admission.release(run.ticket)
+                self._line.admission.quarantine(run.ticket.workspace, run.outcome.reason)
+        self._line.admission.release(run.ticket)
         lane.run = None
         # What arrived meanwhile is the follow-up batch: due now, no second window.
         lane.hurried_upto = max(lane.hurried_upto, self._inbox.last_id)
@@ -395,7 +332,7 @@ class Dispatcher:
             Glance(lane.session, None, now - lane.waiting_since, place.number, place.ahead)
             for lane in self._lanes.values()
             if lane.ticket is not None and not lane.ticket.admitted
-            for place in [self._admission.place(lane.ticket)]
+            for place in [self._line.admission.place(lane.ticket)]
         ]
         return (*running, *queued)
 

@@ -216,6 +216,17 @@ class StoreUnavailable(Exception):
     """The store cannot be written now (disk full, database gone). Nothing was changed; trying again is safe."""
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One live session, for status lines."""
+
+    session: str
+    run: int | None  # id, once claimed
+    seconds: float  # since the run was admitted, or since the session joined the line
+    place: int | None  # in line for admission
+    ahead: str = ""
+
+
 class StopSignal(Protocol):
     """How a handler learns that its run shall end. Set at most once; `hurry` may follow."""
 

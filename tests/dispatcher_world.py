@@ -16,7 +16,8 @@ from typing import Any, Literal
 from bot.store.memory import Disk, MemoryStore
 from bot.store.records import CutOff
 from bot.store.rules import ALIVE, RecoveryWords
-from dispatcher.core import Dispatcher, workspace_of
+from dispatcher.core import Dispatcher
+from dispatcher.line import workspace_of
 from dispatcher.model import (
     Accepted,
     Batch,
@@ -330,7 +331,7 @@ class World:
             self.advance(60)
             if not self.dispatcher.live_sessions():
                 break
-            for workspace in list(self.dispatcher._admission._quarantined):
+            for workspace in list(self.dispatcher._line.admission._quarantined):
                 self.loop.call_soon(self.dispatcher.reopen, workspace)
         self.check()
         assert not self.dispatcher.live_sessions(), "work is left although nothing hinders it"
