@@ -41,7 +41,7 @@ async def never_began(turn: Listener, reason: str) -> Outcome:
 
 async def _cut_off(turn: Listener, reason: str, report: KillReport, *, repeat: bool) -> Outcome:
     turn.reply.mute()
-    columns = turn.columns(report)
+    columns = {**turn.columns(report), "error": None}  # that someone wanted it so is no error
     if reason == "stop":
         await turn.reply.finish()
         # No notice of its own: the receipt of the stop tells it, with count and time.
