@@ -203,8 +203,8 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database's URL for SQLAlchemy, with an async driver."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'tugbot.db'}"
+        """The database's URL for SQLAlchemy."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'tugbot.db'}"
 
     def agent_names(self) -> tuple[str, ...]:
         """Agents that may be chosen by name: the configured ones, then those built in."""

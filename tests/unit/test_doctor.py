@@ -173,7 +173,7 @@ def file_with(tmp_path: Path, revision: str) -> str:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("INSERT INTO alembic_version VALUES (?)", [revision])
     connection.close()
-    return f"sqlite+aiosqlite:///{tmp_path / 'a b.db'}"
+    return f"sqlite:///{tmp_path / 'a b.db'}"
 
 
 def test_the_databases_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there() -> None:
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("not a database at all")
-    assert not database.revision(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}").ok
+    assert not database.revision(f"sqlite:///{tmp_path / 'x.db'}").ok
 
 
 def test_agents_need_their_programs_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

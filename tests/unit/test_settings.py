@@ -111,7 +111,7 @@ def test_the_defaults_are_the_dispatchers() -> None:
 
 
 def test_the_database_is_a_file_in_the_data_directory_unless_named() -> None:
-    assert loaded('data_dir = "/d"').database == "sqlite+aiosqlite:////d/tugbot.db"
+    assert loaded('data_dir = "/d"').database == "sqlite:////d/tugbot.db"
     assert loaded('database_url = "postgresql+psycopg://h/n"').database == "postgresql+psycopg://h/n"
 
 

@@ -7,10 +7,10 @@ in the order they arrive, before any task exists, and only what the SDK must ans
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import structlog
 from acp.meta import CLIENT_METHODS
 
 from bot.agents.acp.mailbox import Mailbox
@@ -24,7 +24,7 @@ STRAY_LINES = 20  # lines that are not JSON-RPC, tolerated: npm wrappers print g
 UPDATE = CLIENT_METHODS["session_update"]
 PERMISSION = CLIENT_METHODS["session_request_permission"]
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Wire:
