@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.agents.base import Identity, KillReport, LaunchFailed, Process, Spawn
+from bot.agents.output import close_stdin
 
 
 @dataclass
@@ -59,7 +60,7 @@ class PlainProcess:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        self.stdin.close()
+        close_stdin(self)  # at once, whatever is still unwritten
         self.inner._transport.close()  # type: ignore[attr-defined]  # else a held pipe outlives the test's loop
         return KillReport(found, time.monotonic() - begun, False, method="process-group", note="a test's launcher")
 
