@@ -62,6 +62,8 @@ class PlainProcess:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         close_stdin(self)  # at once, whatever is still unwritten
         self.inner._transport.close()  # type: ignore[attr-defined]  # else a held pipe outlives the test's loop
+        for _ in range(3):
+            await asyncio.sleep(0)  # transports close their pipes in callbacks of the next rounds
         return KillReport(found, time.monotonic() - begun, False, method="process-group", note="a test's launcher")
 
     async def _exited(self) -> None:

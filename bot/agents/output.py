@@ -65,7 +65,9 @@ class Output:
 def close_stdin(process: Process) -> None:
     """Close at once, whatever is still unwritten: StreamWriter.close() would wait for a reader that may never come."""
     transport = process.stdin.transport
-    if not transport.is_closing():  # asyncio's abort() fails on a pipe that is closed already
+    # A pipe that was told to close stays open while a reader that never comes owes it a read; but asyncio's abort()
+    # fails on one that is closed already.
+    if not transport.is_closing() or transport.get_write_buffer_size():
         transport.abort()
 
 
