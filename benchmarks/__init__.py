@@ -1,0 +1,1 @@
+"""Measurements and endurance: figures that claims rest on."""

@@ -1,0 +1,1 @@
+"""The bot killed over and over while ten conversations go on; judged from outside."""
