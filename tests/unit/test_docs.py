@@ -78,3 +78,12 @@ def test_the_two_locks_agree() -> None:
     )
     assert run
     assert run - dev == set(), "script/bootstrap takes an environment made from dev.lock for one made from run.lock"
+
+
+def test_every_invariant_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/reference/invariants.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", page)
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text("utf-8")]
+    assert missing == []
+    for promise in range(1, 11):
+        assert re.search(rf"^\| P{promise} \|.*`tests/", page, re.MULTILINE), f"P{promise}"

@@ -1,0 +1,197 @@
+"""Promises one by one, on virtual time, where the property test would need luck to meet the exact moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dispatcher.model import RunState, State
+from tests.dispatcher_world import World
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.settle()
+    world.close()
+
+
+def batches(world: World) -> list[list[str]]:
+    """Texts of every run so far, in order."""
+    texts = {number: stored.row.text for number, stored in world.disk.messages.items()}
+    return [[texts[number] for number in run.messages] for _, run in sorted(world.disk.runs.items())]
+
+
+def state_of(world: World, text: str) -> State:
+    return next(stored.state for stored in world.disk.messages.values() if stored.row.text == text)
+
+
+def test_a_burst_is_one_run(world: World) -> None:
+    for text in ("one", "two", "three"):
+        world.say("a", text)
+        world.advance(1.0)
+    assert not batches(world)
+    world.advance(0.6)
+    assert batches(world) == [["one", "two", "three"]]
+
+
+def test_p2_a_redelivered_event_starts_nothing(world: World) -> None:
+    event = world.say("a", "once")
+    world.advance(5)
+    world.crash()
+    world.say("a", "once", event)
+    world.advance(5)
+    assert batches(world) == [["once"]]
+
+
+def test_p3_the_third_of_two_is_told_its_place_and_told_again_when_it_moves(world: World) -> None:
+    world.script += [("answer", 10.0), ("answer", 20.0), ("answer", 0.1), ("answer", 0.1)]
+    for session in "abcd":
+        world.say(session)
+        world.advance(0.05)
+    world.advance(1.6)
+    assert len(world.active) == 2
+    world.advance(1.1)
+    assert world.seen.told == ["c 1 ", "d 2 "]
+    world.advance(10)
+    assert world.seen.told[2:] == ["d 1 ", "c admitted", "d admitted"]
+
+
+def test_p5_messages_during_a_run_are_one_follow_up_without_a_second_window(world: World) -> None:
+    world.script.append(("answer", 10.0))
+    world.say("a", "first")
+    world.advance(1.6)
+    for text in ("second", "third"):
+        world.say("a", text)
+        world.advance(4.0)
+    world.say("a", "fourth")
+    assert batches(world) == [["first"]]
+    world.advance(2.1)  # the run ends half a second after the last message: no window of 1.5 s is waited for
+    assert batches(world) == [["first"], ["second", "third", "fourth"]]
+
+
+def test_p6_what_comes_after_a_stop_is_new_work_though_the_kill_is_under_way(world: World) -> None:
+    world.script.append(("answer", 60.0))
+    world.say("a", "old")
+    world.advance(1.6)
+    world.say("a", "queued")
+    world.advance(0.01)
+    world.stop("a")
+    world.say("a", "new")
+    world.advance(3)
+    assert state_of(world, "old") is State.STOPPED
+    assert state_of(world, "queued") is State.STOPPED
+    assert batches(world) == [["old"], ["new"]]
+
+
+def test_p6_a_stop_leaves_other_sessions_alone(world: World) -> None:
+    world.script += [("answer", 5.0), ("answer", 5.0)]
+    world.say("a", "mine")
+    world.say("b", "theirs")
+    world.advance(1.6)
+    world.stop("a")
+    world.advance(6)
+    assert state_of(world, "mine") is State.STOPPED
+    assert state_of(world, "theirs") is State.ANSWERED
+
+
+def test_p7_a_handler_that_ignores_everything_keeps_its_run_alive_in_the_records(world: World) -> None:
+    world.script.append(("stubborn", 100.0))
+    world.say("a")
+    world.advance(1.6)
+    world.stop("a")
+    world.advance(60)
+    assert world.disk.runs[1].state is RunState.STARTING
+    world.advance(60)
+    assert world.disk.runs[1].state is RunState.SUCCEEDED
+
+
+def test_p9_the_reply_goes_where_the_last_message_of_the_batch_came_from(world: World) -> None:
+    world.say("a", "one")
+    last = world.say("a", "two")
+    world.advance(2)
+    assert world.disk.runs[1].target == world.seen.targets[last]
+
+
+def test_a_run_that_could_not_be_killed_closes_its_workspace_until_it_is_reopened(world: World) -> None:
+    world.script.append(("unkillable-once", 60.0))
+    world.say("a", "first")
+    world.advance(1.6)
+    world.stop("a")
+    world.advance(1)
+    assert world.disk.runs[1].state is RunState.FAILED_TO_KILL
+    world.say("a", "second")
+    world.advance(5)
+    assert batches(world) == [["first"]]
+    world.loop.call_soon(world.dispatcher.reopen, "session/a")
+    world.advance(1)
+    assert batches(world) == [["first"], ["second"]]
+
+
+def test_interrupt_waits_for_the_new_batch_to_be_due_and_then_replaces_the_turn(world: World) -> None:
+    world.mode("a", "interrupt")
+    world.script.append(("answer", 60.0))
+    world.say("a", "old")
+    world.advance(1.6)
+    world.say("a", "new")
+    world.advance(1.4)
+    assert state_of(world, "old") is State.CLAIMED
+    world.advance(0.3)
+    assert state_of(world, "old") is State.INTERRUPTED
+    world.advance(1)
+    assert batches(world) == [["old"], ["new"]]
+
+
+def test_a_choice_of_agent_binds_the_next_message_and_closes_the_older_batch(world: World) -> None:
+    world.say("a", "for demo")
+    world.use("a", "recorder")
+    world.say("a", "for recorder")
+    world.advance(0.5)
+    assert batches(world) == [["for demo"]]
+    world.advance(3)
+    assert [run.agent for run in world.disk.runs.values()] == ["demo", "recorder"]
+
+
+def test_edits_and_retractions_count_until_the_claim(world: World) -> None:
+    first, second = world.say("a", "first"), world.say("a", "second")
+
+    async def amend() -> tuple[str, str]:
+        return await world.dispatcher.edit(first, "better"), await world.dispatcher.retract(second)
+
+    assert world.do(amend()) == ("changed", "changed")
+    world.advance(2)
+    assert batches(world) == [["better"]]
+    assert world.do(amend()) == ("late", "late")
+
+
+def test_go_hurries_and_a_hold_keeps(world: World) -> None:
+    async def call(name: str) -> None:
+        getattr(world.dispatcher, name)("a")
+
+    world.say("a", "one")
+    world.advance(0.01)
+    world.do(call("go"))
+    world.advance(0.01)
+    assert batches(world) == [["one"]]
+    world.do(call("hold"))
+    world.say("a", "two")
+    world.advance(30)
+    assert len(batches(world)) == 1
+    world.do(call("release"))
+    world.advance(1)
+    assert batches(world) == [["one"], ["two"]]
+
+
+def test_the_next_message_over_the_limit_is_refused_and_told_once(world: World) -> None:
+    world.script.append(("answer", 30.0))
+    world.say("a", "busy")
+    world.advance(1.6)
+    for number in range(world.limits.max_waiting + 3):
+        world.say("a", f"m{number}")
+    world.advance(0.5)
+    refusals = [stored.item for stored in world.disk.outbox.values() if stored.item.kind == "refusal"]
+    states = [stored.state for stored in world.disk.messages.values()]
+    assert states.count(State.REFUSED) == 3
+    assert len(refusals) == 1
