@@ -28,6 +28,7 @@ from bot.replies.delivery import Delivery
 from bot.replies.lines import Lines
 from bot.replies.places import Places
 from bot.replies.writer import Replies
+from bot.restart import clear_unborn, mark_of
 from bot.router import Router
 from bot.runs.live import LiveRuns
 from bot.runs.turn import Turns
@@ -82,7 +83,8 @@ async def _serve(settings: Settings, options: RunOptions, data: Path) -> int:
     async with AsyncExitStack() as stack:
         store = await Store.open(settings.database)
         stack.push_async_callback(store.close)
-        launcher = await choose((data,))
+        clear_unborn(data)
+        launcher = await choose((data,), mark_of(data))
         configs = {name: settings.agent_config(name) for name in settings.agent_names()}
         staff = staffing(configs, settings.default_agent, Secrets(data), os.environ)
         async with asyncio.TaskGroup() as group:
@@ -196,7 +198,7 @@ class Bot:
 
     async def live(self) -> int:
         """From recovery to the last delivery. Exit code."""
-        known = (self._launcher, SupervisedLauncher(), BubblewrapLauncher((self._data,)))
+        known = (self._launcher, SupervisedLauncher(), BubblewrapLauncher((self._data,), mark_of(self._data)))
         await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._names)
         await restart.quarantine(self._store, self._dispatcher)
         await self._store.outbox.prune(OUTBOX_DAYS)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from bot.agents.base import KillReport, Launcher
+from bot.agents.containment import BubblewrapLauncher
 from bot.commands import interrupted, stop_scope, words
 from bot.commands.model import Names
 from bot.runs.words import quarantined
@@ -21,6 +25,17 @@ log = logging.getLogger(__name__)
 def workspace_of_run(record: RunRecord) -> str:
     """What the run locked; the same rule as dispatcher.core.workspace_of."""
     return f"project/{record.project}" if record.project else f"session/{record.session}"
+
+
+def mark_of(data: Path) -> str:
+    """How the sandboxes of the bot on this data directory are called in the process list."""
+    return f"tugbot-sandbox-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"
+
+
+def clear_unborn(data: Path) -> None:
+    """Before the first sandbox of this start: the lock on the data directory says that all of them are leftovers."""
+    if sys.platform == "linux" and (found := BubblewrapLauncher((data,), mark_of(data)).clear_unborn()):
+        log.warning("an earlier start had left %s sandboxes behind in which nothing had run; killed", found)
 
 
 async def recover(store: Store, launchers: Mapping[str, Launcher], names: Names) -> CutOff:

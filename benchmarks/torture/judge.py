@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,7 +20,7 @@ def judge(place: Path, record: Record) -> tuple[dict[str, int], list[str]]:
     """Figures, and every broken promise in words."""
     rows = _rows(place / "data" / "tugbot.db")
     given = _given(place / "journal")
-    broken = [*_messages(record, rows, given), *_deliveries(record, rows, place), *_survivors(place / "journal")]
+    broken = [*_messages(record, rows, given), *_deliveries(record, rows, place), *_survivors(place)]
     broken += [f"the bot called a line bad: {error}" for error in record.errors]
     states = Counter(str(row["state"]) for row in rows.values())
     figures = {
@@ -99,7 +100,10 @@ def _deliveries(record: Record, rows: dict[str, sqlite3.Row], place: Path) -> li
     return broken + [f"run {run} ended in silence" for (run,) in silent]
 
 
-def _survivors(journal: Path) -> list[str]:
-    before = {file: file.stat().st_size for file in journal.glob("*.beat")}
+def _survivors(place: Path) -> list[str]:
+    """By heartbeat, and by name: every process of a run has the place in its command line."""
+    before = {file: file.stat().st_size for file in (place / "journal").glob("*.beat")}
     time.sleep(0.5)
-    return [f"{file.name} still beats" for file, size in before.items() if file.stat().st_size > size]
+    beating = [f"{file.name} still beats" for file, size in before.items() if file.stat().st_size > size]
+    listed = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
+    return beating + [f"process {line}" for line in listed.splitlines() if str(place) in line]

@@ -20,7 +20,8 @@ def no_such_agent(name: str | None, known: tuple[str, ...]) -> str:
 
 
 def failed(run: int, why: str) -> str:
-    return f"Run {run} failed: {why or 'the agent did not say why'}. `retry {run}` repeats it."
+    reason = why.rstrip().removesuffix(".") or "the agent did not say why"  # some reasons are whole sentences
+    return f"Run {run} failed: {reason}. `retry {run}` repeats it."
 
 
 def limit(run: int, why: str, report: KillReport) -> str:

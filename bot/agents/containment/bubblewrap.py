@@ -37,8 +37,10 @@ class BubblewrapLauncher:
     name = METHOD
     hides_home = True
 
-    def __init__(self, hidden: tuple[Path, ...]) -> None:
+    def __init__(self, hidden: tuple[Path, ...], mark: str = METHOD) -> None:
+        """`mark` is argv[0] of every sandbox's own processes: how a later start finds those of a bot that died."""
         self._hidden = hidden
+        self.mark = mark
 
     async def spawn(self, spawn: Spawn) -> Process:
         program = programs.find(spawn.argv, spawn.env, spawn.cwd)
@@ -60,11 +62,24 @@ class BubblewrapLauncher:
         words += ["--chdir", str(spawn.cwd.resolve()), "--info-fd", str(gate.info_in), "--block-fd", str(gate.wait_out)]
         options = _memory_file([*words, *_environment(spawn.env)])
         try:
-            argv = [_bwrap(), "--args", str(options), "--", program, *spawn.argv[1:]]
-            return child.start(argv, env={}, cwd=Path("/"), pass_fds=(options, gate.info_in, gate.wait_out))
+            argv = [self.mark, "--args", str(options), "--", program, *spawn.argv[1:]]
+            fds = (options, gate.info_in, gate.wait_out)
+            return child.start(argv, env={}, cwd=Path("/"), pass_fds=fds, program=_bwrap())
         finally:
             os.close(options)
             gate.handed_over()
+
+    def clear_unborn(self) -> int:
+        """Kill what bears our mark; how many there were. For the start, while nothing of this bot's runs.
+
+        When a bot dies in the instant in which bubblewrap has forked the namespace's init and not yet bound it to
+        itself, that init waits for ever: nothing has run in it, and nobody recorded it (seen in the torture).
+        """
+        unborn = procfs.called(self.mark)
+        for pid in unborn:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(unborn)
 
     async def kill_leftover(self, identity: Identity) -> KillReport:
         with pidfd.opened(identity) as fd:

@@ -64,13 +64,21 @@ class Child:
 
 
 def start(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None, pass_fds: Sequence[int] = ()
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+    program: str | None = None,
 ) -> Child:
-    """Start `argv` with pipes on stdin, stdout and stderr. To be called in the main thread: a parent-death signal
-    follows the *thread* that forked. Raises LaunchFailed."""
+    """Start `argv` with pipes on stdin, stdout and stderr; `program` is the file where argv[0] is a name of ours.
+
+    To be called in the main thread: a parent-death signal follows the *thread* that forked. Raises LaunchFailed.
+    """
     try:
         popen = subprocess.Popen(
             argv,
+            executable=program,
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

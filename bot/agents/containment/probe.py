@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agents.base import KillReport, Launcher, LaunchFailed, Process, ProgramMissing, Spawn
-from bot.agents.containment.bubblewrap import BubblewrapLauncher
+from bot.agents.containment.bubblewrap import METHOD, BubblewrapLauncher
 from bot.agents.containment.group import GroupLauncher
 from bot.agents.containment.supervised import SupervisedLauncher
 
@@ -31,11 +31,11 @@ class ProbeResult:
     install_hint: str = ""  # what to do about it, "" where nothing can or need be done
 
 
-async def choose(hidden: tuple[Path, ...]) -> Launcher:
+async def choose(hidden: tuple[Path, ...], mark: str = METHOD) -> Launcher:
     """The strongest containment that works here."""
     if sys.platform != "linux":
         return GroupLauncher()
-    sandbox = BubblewrapLauncher(hidden)
+    sandbox = BubblewrapLauncher(hidden, mark)
     return sandbox if (await probe(sandbox)).works else SupervisedLauncher()
 
 
@@ -55,7 +55,9 @@ async def probe(launcher: Launcher) -> ProbeResult:
 
 def _for_trial(launcher: Launcher, place: Path) -> Launcher:
     """The same kind, told to hide a file of the trial's own."""
-    return BubblewrapLauncher((place / HIDDEN,)) if isinstance(launcher, BubblewrapLauncher) else launcher
+    return (
+        BubblewrapLauncher((place / HIDDEN,), launcher.mark) if isinstance(launcher, BubblewrapLauncher) else launcher
+    )
 
 
 async def _attempt(launcher: Launcher, place: Path) -> tuple[bytes, KillReport]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,3 +105,19 @@ def is_alive(identity: Identity) -> bool:
         return False
     stat = read_stat(identity.pid)
     return stat is not None and stat.start_time == identity.start_time and stat.live
+
+
+def called(name: str) -> list[int]:
+    """Live processes of ours whose argv[0] is `name`."""
+    return [pid for entry in Path("/proc").iterdir() if (pid := _called(entry, name)) is not None]
+
+
+def _called(entry: Path, name: str) -> int | None:
+    if not entry.name.isdigit():
+        return None
+    try:
+        mine = entry.stat().st_uid == os.geteuid()
+        first = (entry / "cmdline").read_bytes().partition(b"\0")[0]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None  # gone meanwhile, or another user's
+    return int(entry.name) if mine and first == os.fsencode(name) else None
