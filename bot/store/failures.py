@@ -45,6 +45,11 @@ class UnknownRevision(UserError):
     (`….backup-…` beside a SQLite database)."""
 
 
+class NotADatabase(UserError):
+    """The file that should hold Tugbot's database holds something else, or was damaged.
+    Put a copy of the database back, or move the file away to begin with an empty one."""
+
+
 class BadDatabaseUrl(UserError):
     """The database address is not one Tugbot can use: {reason}.
     It must look like `sqlite:///path/to/tugbot.db` or `postgresql+psycopg://user@host/name`."""
@@ -56,6 +61,8 @@ def translated(error: Exception, operation: str) -> Exception:
         return error
     if passing(error):
         return StoreUnavailable(reason_of(_cause(error)))
+    if _sqlite_code(_cause(error)) == sqlite3.SQLITE_NOTADB:
+        return NotADatabase()
     return WriteFailed(operation=operation, reason=reason_of(_cause(error)))
 
 
