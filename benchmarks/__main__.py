@@ -7,10 +7,10 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import flush, idle, puts, startup, stop
+from benchmarks import crowded, flush, idle, puts, startup, stop
 from benchmarks.table import table
 
-ALL = {"flush": flush, "puts": puts, "idle": idle, "startup": startup, "stop": stop}
+ALL = {"flush": flush, "puts": puts, "idle": idle, "startup": startup, "stop": stop, "crowded": crowded}
 
 
 def main() -> None:
