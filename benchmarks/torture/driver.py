@@ -128,6 +128,8 @@ class Driver:
         for _ in range(kills):
             bot = Bot(self._place, self.record)
             self._talk(bot, time.monotonic() + self._lifetime())
+            if self._random.random() < 0.5:
+                self._rush(bot)
             bot.kill()
             self.kills += 1
 
@@ -151,6 +153,14 @@ class Driver:
             for op in self._burst():
                 self._say(bot, op)
             time.sleep(self._random.random() * 0.15)
+
+    def _rush(self, bot: Bot) -> None:
+        """Have the kill fall on the first acknowledgement: after a pause it would find everything written."""
+        before, deadline = self.record.counts["ack accepted"], time.monotonic() + 0.5
+        for _ in range(30):
+            self._say(bot, self._text(self._random.choice(SESSIONS)))
+        while self.record.counts["ack accepted"] == before and time.monotonic() < deadline:
+            time.sleep(0)
 
     def _resend(self, bot: Bot) -> None:
         for ops in self.record.waiting.values():
