@@ -217,8 +217,11 @@ class AgentRun(Protocol):
         """Every event in arrival order; ends after Finished. A crash of the program is a Finished with is_error."""
         ...
 
-    async def interrupt(self) -> None:
-        """Ask in-band for the turn's end and deny open permission requests. Returns at once; proves nothing."""
+    async def interrupt(self) -> bool:
+        """Ask in-band for the turn's end and deny open permission requests. Returns at once; proves nothing.
+
+        False: this agent cannot be asked, so there is nothing to wait for.
+        """
         ...
 
     async def steer(self, text: str) -> bool: ...  # False: this agent cannot

@@ -102,9 +102,10 @@ class CommandRun:
             close_stdin(self._process)
             _remove(self._file)
 
-    async def interrupt(self) -> None:
+    async def interrupt(self) -> bool:
         """A plain program knows no such request: only the kill that follows ends it."""
         self._interrupted = True
+        return False
 
     async def steer(self, text: str) -> bool:
         return False

@@ -65,11 +65,16 @@ class Sitting:
             self._listener.reply.mute()
         if self._stop.hurried or not self._grace:
             return
-        asking = self._group.create_task(as_value(self._run.interrupt()), name="interrupt")
+        asking = self._group.create_task(as_value(self._asked_in_vain()), name="interrupt")
         hurry = self._group.create_task(self._stop.wait_hurried(), name="hurry")
-        await asyncio.wait({listening, hurry}, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({listening, hurry, asking}, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         asking.cancel()
+
+    async def _asked_in_vain(self) -> None:
+        """Ask; end only if no answer can come. The one who waits has the patience and looks at the turn's end."""
+        if await self._run.interrupt():
+            await asyncio.get_running_loop().create_future()
 
     async def _kill(self) -> KillReport:
         report = await self._run.process.kill()

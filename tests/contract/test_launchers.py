@@ -260,7 +260,9 @@ async def test_cancelling_at_any_await_leaves_nothing(launcher: Launcher, tmp_pa
     mark, points = tmp_path / "mark", 0
     while not await _cancelled_at(points, launcher, tmp_path, mark):
         assert procfs.living(os.getpid()) == []
-        assert not mark.exists()
+        # The supervisor says that the program has started, and that is waited for: there the kill may follow the start.
+        assert launcher.name == "supervisor" or not mark.exists()
+        mark.unlink(missing_ok=True)
         points += 1
     assert points > 3
 

@@ -72,15 +72,16 @@ class AcpRun:
             play.cancel()
             await asyncio.wait({play})
 
-    async def interrupt(self) -> None:
+    async def interrupt(self) -> bool:
         self._interrupted = True
         self._permissions.deny_all()
         if self._connection is None or self._session is None:
-            return  # nothing was asked yet; `_prompt` looks at the flag
+            return True  # nothing was asked yet; `_prompt` looks at the flag
         try:
             await self._connection.cancel(session_id=self._session)
         except ConnectionError:
-            return  # it is gone already, which is what was wanted
+            return False  # it is gone already, which is what was wanted
+        return True
 
     async def steer(self, text: str) -> bool:
         return False
