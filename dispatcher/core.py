@@ -153,6 +153,7 @@ class Dispatcher:
         if lane is not None:
             lane.forget(mark)
             lane.episode = self._inbox.last_id
+            lane.repeats = ()  # what was stopped is not brought back by the next message
             self.wake(session)
 
     def live_sessions(self) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ class Execution:
         """Make the rows this run's. False when none of them waits any more. Raises StoreUnavailable, Fenced."""
         batch = await self._ledger.claim(session, ids)
         if batch is not None:
-            run.batch = replace(batch, repeats=repeats)
+            # Another agent, or one in another project, is not given what was meant for this one.
+            run.batch = replace(batch, repeats=tuple(row for row in repeats if row.binding == batch.binding))
         return batch is not None
 
     def hand_over(self, run: Running) -> None:

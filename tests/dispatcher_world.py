@@ -89,6 +89,7 @@ class World:
         self.script: list[tuple[Behaviour, float]] = []
         self.active: dict[int, Batch] = {}
         self.broken: list[str] = []
+        self.forgetful = False  # the agent keeps no conversation
         self.faults = 0  # so many of the next writes fail
         self.crash_in: int | None = None  # store steps until the crash
         self.crashed = False
@@ -261,7 +262,8 @@ class World:
         await asyncio.sleep(0.05)
         if behaviour == "unkillable-once":
             return self._outcome(RunState.FAILED_TO_KILL, batch)
-        return self._outcome(RunState.STOPPED if reason == "stop" else RunState.INTERRUPTED, batch)
+        outcome = self._outcome(RunState.STOPPED if reason == "stop" else RunState.INTERRUPTED, batch)
+        return replace(outcome, repeat=self.forgetful and reason == "interrupt")
 
     def _outcome(self, state: RunState, batch: Batch) -> Outcome:
         # The record changes only once the handler is out of the door (P7).

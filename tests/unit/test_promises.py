@@ -144,6 +144,44 @@ def test_interrupt_waits_for_the_new_batch_to_be_due_and_then_replaces_the_turn(
     assert batches(world) == [["old"], ["new"]]
 
 
+def interrupted(world: World) -> None:
+    """A turn whose agent keeps nothing is stopped by a newer message; its rows would be repeated."""
+    world.forgetful = True
+    world.mode("a", "interrupt")
+    world.script += [("answer", 60.0), ("answer", 60.0), ("answer", 0.1)]
+    world.say("a", "old")
+    world.advance(1.6)
+    world.say("a", "new")
+    world.advance(1.7)
+
+
+def test_an_interrupted_turn_is_repeated_for_an_agent_that_keeps_nothing(world: World) -> None:
+    interrupted(world)
+    assert [[row.text for row in batch.repeats] for batch in world.active.values()] == [["old"]]
+
+
+def test_what_was_stopped_is_not_repeated(world: World) -> None:
+    interrupted(world)
+    world.say("a", "newest")
+    world.stop("a")
+    world.advance(1)
+    world.say("a", "after the stop")
+    world.advance(1.51)
+    assert [[row.text for row in batch.repeats] for batch in world.active.values()] == [[]]
+
+
+def test_what_was_meant_for_one_agent_is_not_repeated_to_another(world: World) -> None:
+    world.forgetful = True
+    world.mode("a", "interrupt")
+    world.script += [("answer", 60.0), ("answer", 60.0)]
+    world.say("a", "for demo")
+    world.advance(1.6)
+    world.use("a", "recorder")
+    world.say("a", "for recorder")
+    world.advance(1.7)
+    assert [[row.text for row in batch.repeats] for batch in world.active.values()] == [[]]
+
+
 def test_a_choice_of_agent_binds_the_next_message_and_closes_the_older_batch(world: World) -> None:
     world.say("a", "for demo")
     world.use("a", "recorder")
