@@ -44,6 +44,7 @@ from dispatcher.model import Binding, Fenced, Notice
 from transports.base import Status, Transport
 
 OUTBOX_PATIENCE = 5.0  # seconds that the end waits for what is still to be delivered
+STALL = 2.0  # seconds between looks whether anything can still go on
 OUTBOX_DAYS = 30.0  # delivered messages are kept this long
 
 
@@ -116,6 +117,7 @@ class Bot:
         self._interactive = consoles.is_interactive(options.input)
         self._names = Names(agents=tuple(staff.staff))
         self._live = LiveRuns()
+        self._stalled = False
         self._transports = self._build_transports(options)
         self._places = Places(self._transports)
         self._lines = Lines(self._places, group)
@@ -206,8 +208,10 @@ class Bot:
         self._delivery.start()
         await self._dispatcher.start()
         await self._converse(router)
+        self._stalled = self._dispatcher.stalled()
         await self._close(router)
-        return 1 if self._ledger.failures and not self._interactive else 0
+        failed = self._ledger.failures or self._stalled
+        return 1 if failed and not self._interactive else 0
 
     async def _converse(self, router: Router) -> None:
         """Until a signal comes, or every transport has ended and nothing is left to do."""
@@ -226,8 +230,15 @@ class Bot:
         await asyncio.wait(talking)
         if not self._interactive:
             await router.settled()
-            await self._dispatcher.idle()
+            await self._idle_or_stalled()
             await router.settled()
+
+    async def _idle_or_stalled(self) -> None:
+        """Nobody is left to say `stop <id>`: what waits behind unkillable processes waits for a later start."""
+        idle = self._group.create_task(self._dispatcher.idle(), name="idle")
+        while not (idle.done() or self._dispatcher.stalled()):
+            await asyncio.wait({idle}, timeout=STALL)
+        idle.cancel()
 
     async def _close(self, router: Router) -> None:
         self._announce_end()

@@ -345,6 +345,12 @@ class Dispatcher:
         """Wait until nothing arrives, waits or runs."""
         await self._idle.wait()
 
+    def stalled(self) -> bool:
+        """Whether all that is left waits for workspaces in which processes could not be killed."""
+        return bool(self._lanes) and all(
+            lane.run is None and not lane.arriving and self._line.is_barred(lane) for lane in self._lanes.values()
+        )
+
     async def close(self, grace: float, hurry: asyncio.Event | None = None) -> None:
         """Start nothing new, let runs end within `grace` seconds (or until `hurry`), stop the rest, end all loops."""
         self._closing = True

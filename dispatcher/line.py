@@ -58,6 +58,10 @@ class Line:
             self._tell(lane)
         return None if lane.told else at
 
+    def is_barred(self, lane: Lane) -> bool:
+        """Whether the lane waits for a workspace that is closed until someone deals with what runs in it."""
+        return lane.ticket is not None and self.admission.is_quarantined(lane.ticket.workspace)
+
     def _moved(self, lane: Lane) -> None:
         if lane.told is not None:
             self._tell(lane)

@@ -123,7 +123,9 @@ def test_a_run_that_could_not_be_killed_closes_its_workspace_until_it_is_reopene
     world.advance(1)
     assert world.disk.runs[1].state is RunState.FAILED_TO_KILL
     world.say("a", "second")
+    assert not world.dispatcher.stalled()
     world.advance(5)
+    assert world.dispatcher.stalled()
     assert batches(world) == [["first"]]
     world.loop.call_soon(world.dispatcher.reopen, "session/a")
     world.advance(1)
