@@ -53,4 +53,6 @@ def interrupted(text: str, names: Names) -> str:
     call = parse(text, names)
     if isinstance(call, CommandCall) and call.command.binds and call.command.binds(call.args):
         return words.settled(text)
+    if isinstance(call, CommandCall) and call.command is runs.RETRY:
+        return words.uncertain(text)
     return words.interrupted(text)

@@ -219,6 +219,11 @@ def interrupted(text: str) -> str:
     return f"{code(text)} was cut off by a restart and was not carried out; send it again."
 
 
+def uncertain(text: str) -> str:
+    """The same for a command that puts work into the queue: that may have happened before the restart."""
+    return f"{code(text)} was cut off by a restart. `runs` shows whether it was carried out; if not, send it again."
+
+
 def settled(text: str) -> str:
     """The same for a command whose whole effect was committed with its acceptance (`agent`, `mode`)."""
     return f"{code(text)} took effect, but its answer was cut off by a restart."

@@ -208,7 +208,11 @@ def test_a_declaration_that_contradicts_itself_is_refused(commands: tuple[Comman
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("retry 3", "`retry 3` was cut off by a restart and was not carried out; send it again."),
+        (
+            "retry 3",
+            "`retry 3` was cut off by a restart. `runs` shows whether it was carried out; if not, send it again.",
+        ),
+        ("status", "`status` was cut off by a restart and was not carried out; send it again."),
         ("agent", "`agent` was cut off by a restart and was not carried out; send it again."),
         ("agent demo", "`agent demo` took effect, but its answer was cut off by a restart."),
         ("mode interrupt", "`mode interrupt` took effect, but its answer was cut off by a restart."),
