@@ -56,6 +56,9 @@ class Outbound:
     key: str = ""  # idempotency key (a Matrix transaction id is made of it)
     run: int | None = None
     repeat: bool = False  # may have been delivered before; the transport labels it
+    # Slices (start, end) of the text, whole lines each, that tell of the work rather than its result: header and tool
+    # lines among an answer. They may be shown more quietly.
+    asides: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import logging
 from typing import Protocol
 
 from bot.agents.base import ToolCall
+from bot.replies.by_edit import ByEdit
 from bot.replies.places import Places
 from dispatcher.model import Batch, Notice
 from transports.base import Capabilities, Outbound, PermanentFailure, TemporaryFailure, Transport
@@ -199,67 +200,3 @@ class ByParagraph(Sending):
         await self.transport.send(Outbound(self._target, text, kind, run=self._run))
         self._queue.pop(0)
         return True
-
-
-class ByEdit(Sending):
-    """For networks that can edit: one message that grows; a new one where the length ends it."""
-
-    def __init__(
-        self,
-        run: int,
-        target: str,
-        transport: Transport,
-        group: asyncio.TaskGroup,
-        header: str,
-        interval: float,
-    ) -> None:
-        self._run = run
-        self._target = target
-        self._interval = max(interval, transport.capabilities.edit_interval)
-        self._header = header
-        self._tools: list[str] = []
-        self._text = ""
-        self._begun = 0  # where the current message's text begins
-        self._shown = 0  # how much of the text was shown
-        self._last = ""  # what the current message says
-        self._message: object = None
-        self._muted = False
-        super().__init__(transport, group, f"reply {run}")
-
-    def text(self, delta: str) -> None:
-        self._text += delta
-        self.poke()
-
-    def tool(self, line: str) -> None:
-        self._tools.append(line)
-        self.poke()
-
-    def mute(self) -> None:
-        self._muted = True
-
-    async def close(self) -> str:
-        await self.end()
-        return "" if self._muted else self._text[self._shown :]
-
-    async def next(self) -> bool:
-        head = "\n".join([self._header, *self._tools[-5:]]).strip()
-        room = self.transport.capabilities.max_length - len(head) - 2
-        part = split_markdown(self._text[self._begun :], max(room, 64))[:1] if self._text[self._begun :] else []
-        body = "\n\n".join([*([head] if head else []), *part])
-        if self._muted or not body or body == self._last:
-            return False
-        await self._show(body)
-        upto = self._begun + (len(part[0]) if part else 0)
-        self._last, self._shown = body, min(max(self._shown, upto), len(self._text))
-        if part and len(self._text) - self._begun > room:
-            self._begun, self._message, self._header, self._tools, self._last = self._shown, None, "", [], ""
-        elif not self._closing:
-            await asyncio.sleep(self._interval)
-        return True
-
-    async def _show(self, body: str) -> None:
-        message = Outbound(self._target, body, "stream", run=self._run)
-        if self._message is None:
-            self._message = await self.transport.send(message)
-        else:
-            await self.transport.edit(self._message, message)  # type: ignore[arg-type]  # set by send

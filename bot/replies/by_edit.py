@@ -1,0 +1,136 @@
+"""For networks that can edit: one message that grows; the next one where the length ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bot.replies.growing import Growing, Mark, Page
+from transports.base import MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds that the end of a run waits for the last state to be shown
+LONGEST_DELAY = 60.0  # seconds between attempts while the network takes nothing
+
+
+class ByEdit:
+    """Never blocks whoever calls it but `close`; a task of the group does the showing."""
+
+    def __init__(
+        self,
+        run: int,
+        target: str,
+        transport: Transport,
+        group: asyncio.TaskGroup,
+        header: str,
+        interval: float,
+    ) -> None:
+        """`interval`: least seconds between two edits of a message; a network that asks for more gets more."""
+        self._run = run
+        self._target = target
+        self._transport = transport
+        self._interval = max(interval, transport.capabilities.edit_interval)
+        self._growing = Growing(header, transport.capabilities.max_length)
+        self._message: MessageRef | None = None  # the current page's
+        self._last = ""  # what it says
+        self._shown: Mark | None = None  # how far it goes; None: it has not begun
+        self._failures = 0  # in a row
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time()  # of the next edit, and after a failure of the next attempt
+        self._barred = self._due  # until then the network has asked to be left alone
+        self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._muted = False
+        self._wake.set()  # for the header
+        self._task = group.create_task(self._work(), name=f"reply {run}")
+
+    def text(self, delta: str) -> None:
+        self._growing.text(delta)
+        self._wake.set()
+
+    def tool(self, line: str) -> None:
+        self._growing.aside(line)
+        self._wake.set()
+
+    def mute(self) -> None:
+        self._muted = True
+        self._task.cancel("muted")
+
+    async def close(self) -> str:
+        """Show the last state without waiting for its time; what of the text was not shown."""
+        self._closing.set()
+        self._wake.set()
+        await asyncio.wait({self._task}, timeout=PATIENCE)
+        self._task.cancel("closed")
+        return "" if self._muted else self._growing.rest(self._shown)
+
+    async def _work(self) -> None:
+        while self._wake.is_set() or not self._closing.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while await self._next():
+                    pass
+            except (PermanentFailure, TemporaryFailure) as exc:
+                # Not lost: what was not shown goes through the outbox, which knows how to wait.
+                log.info("live output of run %s ended: %s", self._run, exc)
+                return
+
+    async def _next(self) -> bool:
+        """Show what is new; False: nothing is."""
+        if self._says_nothing_new(page := self._page()):
+            return self._turned(page)
+        await self._until_due()
+        page = self._page()  # with what came in the meantime
+        try:
+            await self._show(page)
+        except TemporaryFailure as exc:
+            self._put_off(exc)
+        else:
+            self._turned(page)
+        return True
+
+    def _page(self) -> Page:
+        return self._growing.page(final=self._closing.is_set())
+
+    def _says_nothing_new(self, page: Page) -> bool:
+        return page.text in ("", self._last)
+
+    async def _until_due(self) -> None:
+        """Raises TemporaryFailure where the reply is closed while the network wants to be left alone."""
+        if self._message is None and not self._failures:
+            return  # a new message is no edit
+        try:
+            async with asyncio.timeout_at(self._due):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+        if self._loop.time() < self._barred:
+            raise TemporaryFailure("the network asked for a pause")
+
+    async def _show(self, page: Page) -> None:
+        message = Outbound(self._target, page.text, "stream", run=self._run, asides=page.asides)
+        if self._message is None:
+            self._message = await self._transport.send(message)
+        else:
+            await self._transport.edit(self._message, message)
+        self._last, self._shown, self._failures = page.text, page.end, 0
+        self._due = self._loop.time() + self._interval
+
+    def _put_off(self, exc: TemporaryFailure) -> None:
+        """Raises `exc` where there is no time for another attempt."""
+        if self._closing.is_set():
+            raise exc
+        log.info("live output of run %s waits: %s", self._run, exc)
+        now = self._loop.time()
+        self._barred = now + (exc.retry_after or 0)
+        self._due = max(self._barred, now + min(self._interval * 2 ** min(self._failures, 10), LONGEST_DELAY))
+        self._failures += 1
+
+    def _turned(self, page: Page) -> bool:
+        """Whether `page`, which is shown, was full, so that the next one begins."""
+        if page.full:
+            self._growing.turn(page)
+            self._message, self._last, self._shown = None, "", None
+        return page.full
