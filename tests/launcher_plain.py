@@ -74,6 +74,9 @@ class PlainProcess:
     def activity(self) -> int:
         return 0
 
+    def members(self) -> frozenset[int] | None:
+        return None
+
 
 class PlainLauncher:
     name = "process-group"

@@ -34,6 +34,14 @@ class Fence:
         return self.lead + self.mark
 
 
+def fenced(text: str) -> str:
+    """`text` as a block of code that nothing in it can end. Runs of seven and more marks are shortened to six."""
+    text = re.sub(r"`{7,}", "`" * (MARK_LIMIT - 2), text.rstrip("\n"))
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    mark = "`" * (longest + 1)
+    return f"{mark}\n{text}\n{mark}"
+
+
 def after_line(fence: Fence | None, line: str) -> Fence | None:
     """The fence that is open after `line` (with or without its newline), where `fence` was open before it."""
     return _opened(line) if fence is None else _kept(fence, line)

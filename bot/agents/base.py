@@ -13,6 +13,9 @@ from bot.errors import UserError
 # One line of an agent's protocol may carry a whole file; asyncio's default of 64 KiB kills the reader.
 LINE_LIMIT = 64 * 1024 * 1024
 
+# As the option of an answer to a permission request: neither allowed nor rejected.
+CANCELLED = ""
+
 # ---------------------------------------------------------------- events of a turn
 
 
@@ -22,6 +25,7 @@ class Started:
     model: str | None = None
     resumed: bool = False
     fresh_because: str | None = None  # a resume was asked for and failed; why, in words for the chat
+    version: str | None = None  # of the program, where it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,24 @@ class Usage:
     input: int = 0  # tokens
     output: int = 0
     cost_delta: float = 0.0  # US dollars of this turn alone; agents report sums, backends subtract
+    cost_total: float | None = None  # the agent's own sum over the conversation: what the next turn subtracts from
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    hard: bool
-    until: float | None = None  # wall seconds
+    """The model's provider limits this account. Soft ones are warnings and never mark a run."""
+
+    hard: bool  # refused, not merely warned
+    until: float | None = None  # wall seconds: when it ends, where the agent says
+    what: str = ""  # which limit, in the agent's words
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The agent has announced that nothing will happen for a while (it tries its API again): that is no hang."""
+
+    seconds: float
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,17 @@ class Finished:
 
 
 AgentEvent: TypeAlias = (
-    Started | TextDelta | Thought | ToolCall | Plan | PermissionRequest | Usage | RateLimited | AgentNotice | Finished
+    Started
+    | TextDelta
+    | Thought
+    | ToolCall
+    | Plan
+    | PermissionRequest
+    | Usage
+    | RateLimited
+    | Waits
+    | AgentNotice
+    | Finished
 )
 
 # ---------------------------------------------------------------- processes
@@ -129,6 +155,14 @@ class KillReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateFile:
+    """A file of the bot's user (an agent's login) that a contained program gets as a copy of its own, mode 0600."""
+
+    source: Path  # absolute; a missing one is skipped
+    target: Path  # absolute, as the program sees it
+
+
+@dataclass(frozen=True, slots=True)
 class Spawn:
     """A program to start inside a containment."""
 
@@ -137,6 +171,7 @@ class Spawn:
     cwd: Path  # exists, writable
     writable: tuple[Path, ...] = ()  # further paths visible and writable (an agent's `paths`); missing ones are skipped
     readable: tuple[Path, ...] = ()  # further paths visible read-only (the program itself)
+    private: tuple[PrivateFile, ...] = ()  # only where home is hidden; elsewhere the program sees the originals
     # Awaited when the containment exists and before the program runs: whoever records the run as alive does it
     # here, so that no crash leaves a process that nobody knows of. If it raises, nothing is started.
     contained: Callable[[Identity], Awaitable[None]] | None = None
@@ -175,6 +210,13 @@ class Process(Protocol):
         """A number that changes while the run's processes use CPU or come and go: evidence of life."""
         ...
 
+    def members(self) -> frozenset[int] | None:
+        """Pids of the containment's live processes, its own helpers not counted; None where that cannot be known.
+
+        None also where they would outlive a bot that is killed: such a process must not be kept between turns.
+        """
+        ...
+
 
 class Launcher(Protocol):
     @property
@@ -203,6 +245,8 @@ class Turn:
     prompt: str
     cwd: Path
     native_session: str | None = None  # resume this conversation
+    spent: float | None = None  # Usage.cost_total of its last turn; None: not known
+    brief: str = ""  # told before the prompt where a conversation begins, and not again when it is resumed
     contained: Callable[[Identity], Awaitable[None]] | None = None  # handed to the launcher
     environ: Mapping[str, str] = field(default_factory=dict)  # further variables for the child (TUGBOT_RUN …)
 
@@ -224,9 +268,27 @@ class AgentRun(Protocol):
         """
         ...
 
-    async def steer(self, text: str) -> bool: ...  # False: this agent cannot
+    async def steer(self, text: str) -> bool:
+        """Hand further text to the turn while it runs; Finished comes only when that was dealt with as well.
 
-    async def answer(self, permission: str, option: str) -> bool: ...  # False: that request is not open
+        False: this agent cannot, or the turn is over; the text was not and will not be given to it.
+        """
+        ...
+
+    async def answer(self, permission: str, option: str, why: str = "") -> bool:
+        """`option` is the id of an offered one, or CANCELLED; `why` is told to the agent where its protocol can.
+
+        False: that request is not open, or offers no such option.
+        """
+        ...
+
+    async def again(self, turn: Turn) -> AgentRun | None:
+        """A further turn in the same process and conversation, once this one has finished without an error.
+
+        `turn.native_session` must be the one this run had. None: this program serves one turn, or is gone; nothing
+        was said to it. Between the turns nothing of the program's output is lost or reported.
+        """
+        ...
 
 
 class Agent(Protocol):

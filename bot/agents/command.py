@@ -45,7 +45,7 @@ class CommandAgent:
     def _spawn(self, argv: tuple[str, ...], env: Mapping[str, str], turn: Turn) -> Spawn:
         # The configured command, not the argv: that names the prompt file, which must not be seen twice.
         readable = (*self.readable, *visible_paths((argv[0], *self.command[1:]), env))
-        return Spawn(argv, env, turn.cwd, self.writable, readable, turn.contained, stdout_limit=CHUNK)
+        return Spawn(argv, env, turn.cwd, self.writable, readable, contained=turn.contained, stdout_limit=CHUNK)
 
     def _write_prompt(self, turn: Turn) -> Path | None:
         if not any(PROMPT_FILE in part for part in self.command):
@@ -110,8 +110,11 @@ class CommandRun:
     async def steer(self, text: str) -> bool:
         return False
 
-    async def answer(self, permission: str, option: str) -> bool:
+    async def answer(self, permission: str, option: str, why: str = "") -> bool:
         return False
+
+    async def again(self, turn: Turn) -> CommandRun | None:
+        return None
 
     async def _feed(self) -> None:
         stdin = self._process.stdin

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.agents.base import KillReport
+from bot.agents.base import KillReport, PermissionRequest
 from bot.runs.watch import brief
+from transports.fences import fenced
 
 
 def header(run: int, messages: int, agent: str, project: str | None) -> str:
@@ -56,6 +57,22 @@ def cut_output(limit_bytes: int, total: int) -> str:
 
 def cannot_ask(tool: str) -> str:
     return f"The agent asked for permission: {tool}. This version cannot ask you yet, so it was denied."
+
+
+SHOWN = 2000  # bytes of a permission request's input; `show all` shows the rest
+
+
+def permission(run: int, agent: str, request: PermissionRequest, patience: float) -> str:
+    """The question as a chat reads it, with the tool's whole input up to 2 kB."""
+    data = request.input.encode("utf-8", "replace")
+    shown = data[:SHOWN].decode("utf-8", "ignore")
+    more = f"\n… {len(data) - SHOWN:,} more bytes; `show all` shows them." if len(data) > SHOWN else ""
+    always = ", `allow always`" if any(option.kind == "allow_always" for option in request.options) else ""
+    until = f" Without an answer it is denied in {brief(patience)}." if patience else ""
+    return (
+        f"Run {run}: {agent} asks to use {request.tool}\n{fenced(shown)}{more}\n"
+        f"Answer `allow`{always} or `deny [why]`.{until}"
+    )
 
 
 def sees_files() -> str:

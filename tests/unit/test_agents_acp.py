@@ -8,10 +8,10 @@ import pytest
 from acp import schema
 
 from bot.agents.acp.mailbox import Mailbox
-from bot.agents.acp.permissions import CANCELLED, MAX_OPEN, Permissions
+from bot.agents.acp.permissions import MAX_OPEN, Permissions
 from bot.agents.acp.updates import Updates
 from bot.agents.acp.wire import Wire
-from bot.agents.base import AgentEvent, PermissionRequest, Process, TextDelta, ToolCall
+from bot.agents.base import CANCELLED, AgentEvent, PermissionRequest, Process, TextDelta, ToolCall
 from bot.agents.output import Output
 from tests.agents_scripted import update
 

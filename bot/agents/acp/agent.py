@@ -33,7 +33,7 @@ class AcpAgent:
         program = find_program(self.name, self.command[0], env, turn.cwd)
         argv = (program, *with_model(self.command[1:], self.model))
         readable = (*self.readable, *visible_paths(argv, env))
-        spawn = Spawn(argv, env, turn.cwd, self.writable, readable, turn.contained)
+        spawn = Spawn(argv, env, turn.cwd, self.writable, readable, contained=turn.contained)
         in_argv = any("{model}" in part for part in self.command)
         process = await launcher.spawn(spawn)
         return AcpRun(self.name, process, turn, None if in_argv else self.model, self.handshake)

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 
 from acp import schema
 
-from bot.agents.base import AgentEvent, PermissionOption, PermissionRequest
+from bot.agents.base import CANCELLED, AgentEvent, PermissionOption, PermissionRequest
 from bot.agents.text import one_line
 
 MAX_OPEN = 32  # no agent asks for so many things at once; more are answered `cancelled`
-
-CANCELLED = ""  # as the option of an answer: neither allowed nor rejected
 
 
 class Permissions:

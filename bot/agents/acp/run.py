@@ -86,9 +86,12 @@ class AcpRun:
     async def steer(self, text: str) -> bool:
         return False
 
-    async def answer(self, permission: str, option: str) -> bool:
-        """`option` is an id as offered, or permissions.CANCELLED; anything else is False and leaves it open."""
+    async def answer(self, permission: str, option: str, why: str = "") -> bool:
+        """ACP has no place for `why`."""
         return self._permissions.answer(permission, option)
+
+    async def again(self, turn: Turn) -> AcpRun | None:
+        return None
 
     # ------------------------------------------------------------ what the SDK calls
 

@@ -202,6 +202,9 @@ class SandboxedProcess(Contained):
     def activity(self) -> int:
         return procfs.activity(self._identity.pid)
 
+    def members(self) -> frozenset[int] | None:
+        return None
+
     async def _kill(self) -> KillReport:
         report = await _kill_init(self._identity, self._init)
         if report.verified:

@@ -107,6 +107,9 @@ class GroupedProcess(Contained):
         rows = _rows(_ps("pid=,ppid=,pgid=,stat="))
         return sum(row.pid for row in _members(rows, self._leader.pid)) + _cpu(self._leader.pid)
 
+    def members(self) -> frozenset[int] | None:
+        return None
+
     def _is_final(self, report: KillReport) -> bool:
         return not report.survivors  # asking again proves no more, and the group's number may be another's by then
 

@@ -203,6 +203,9 @@ class SupervisedProcess(Contained):
     def activity(self) -> int:
         return procfs.activity(self._identity.pid)
 
+    def members(self) -> frozenset[int] | None:
+        return None
+
     async def _kill(self) -> KillReport:
         began = time.monotonic()
         killed = await self._order_kill()

@@ -1,0 +1,147 @@
+"""Questions that agents ask people: open until one who may answers, the time is up, or the run ends.
+
+In memory alone: a question lives as long as its run, and no run outlives the bot. The words, the buttons and the
+reactions of all transports end here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from bot.agents.base import PermissionRequest
+from bot.agents.config import Place
+from bot.runs import words
+from bot.runs.watch import brief
+from dispatcher.model import Batch, Notice, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+Decision: TypeAlias = Literal["once", "always", "deny"]
+
+REMEMBERED = 200  # ended questions, so that a late answer is told what became of them
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a question."""
+
+    decision: Decision
+    why: str = ""  # the person's words with a refusal
+    by: str = ""  # who decided; "": nobody did in time
+
+
+@dataclass(eq=False, slots=True)
+class Question:
+    number: int  # within its run, from 1
+    batch: Batch
+    agent: str
+    place: Place
+    request: PermissionRequest
+    answer: asyncio.Future[Answer] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Names the question on buttons and reactions: the key of the notice that shows it."""
+        return f"run/{self.batch.run}/permission/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What came of an attempt to answer."""
+
+    result: Literal["taken", "nothing", "forbidden", "ended", "decided"]  # ended: its run is over
+    question: Question | None = None
+    answer: Answer | None = None  # for `taken` and `decided`
+    open: int = 0  # questions of this conversation that still wait
+    only_once: bool = False  # asked for always, which this agent does not offer
+
+
+class Asking:
+    """The questions of all runs."""
+
+    def __init__(self, show: Callable[[Notice, int], Awaitable[None]], patience: float) -> None:
+        """`show` puts a notice of a run into the outbox; `patience`: seconds until a question counts as denied."""
+        self._show = show
+        self._patience = patience
+        self._open: dict[str, Question] = {}  # by key, oldest first
+        self._past: OrderedDict[str, tuple[Question, Answer | None]] = OrderedDict()
+        self._asked: dict[int, int] = {}  # questions so far, by run
+
+    async def ask(self, batch: Batch, agent: str, place: Place, request: PermissionRequest) -> Answer:
+        """Show the question and wait for its answer; cancelled when the run ends."""
+        number = self._asked[batch.run] = self._asked.get(batch.run, 0) + 1
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        question = Question(number, batch, agent, place, request, answer)
+        self._open[question.key] = question
+        decided: Answer | None = None
+        try:
+            decided = await self._answered(question)
+        finally:
+            del self._open[question.key]
+            self._remember(question, decided)
+        return decided
+
+    def forget(self, run: int) -> None:
+        """The run is over; its questions have ended with their tasks."""
+        self._asked.pop(run, None)
+
+    def open(self, session: str) -> tuple[Question, ...]:
+        """Questions of a conversation, the oldest first."""
+        return tuple(question for question in self._open.values() if question.batch.session == session)
+
+    def latest(self, session: str) -> Question | None:
+        """The oldest open question, else the one that ended last: what `show all` is about."""
+        past = (question for question, _ in reversed(self._past.values()) if question.batch.session == session)
+        return next(iter(self.open(session)), None) or next(past, None)
+
+    def answer(
+        self, session: str, decision: Decision, why: str, by: str, may: Callable[[Question], bool], key: str = ""
+    ) -> Reaction:
+        """Answer the question named `key`, else the oldest one of the conversation. Synchronous: it acts once."""
+        question = self._open.get(key) if key else next(iter(self.open(session)), None)
+        if question is None:
+            return self._too_late(session, key)
+        if not may(question):
+            return Reaction("forbidden", question, open=len(self.open(session)))
+        lacks = decision == "always" and all(option.kind != "allow_always" for option in question.request.options)
+        answer = Answer("once" if lacks else decision, why, by)
+        if question.answer.done():
+            return Reaction("decided", question, question.answer.result())
+        question.answer.set_result(answer)
+        return Reaction("taken", question, answer, len(self.open(session)) - 1, only_once=lacks)
+
+    async def _answered(self, question: Question) -> Answer:
+        text = words.permission(question.batch.run, question.agent, question.request, self._patience)
+        notice = Notice(question.batch.target, text, "permission", question.key)
+        try:
+            await self._show(notice, question.batch.run)
+        except StoreUnavailable as exc:
+            log.warning("a question of run %s cannot be shown: %s", question.batch.run, exc)
+            return Answer("deny", "it could not be shown to anyone")
+        try:
+            async with asyncio.timeout(self._patience or None):
+                return await asyncio.shield(question.answer)
+        except TimeoutError:
+            if question.answer.done():  # answered in the very instant
+                return question.answer.result()
+            question.answer.cancel()
+            return Answer("deny", f"nobody answered within {brief(self._patience)}")
+
+    def _too_late(self, session: str, key: str) -> Reaction:
+        asked = self._past.get(key) if key else None
+        if asked is None and not key:
+            asked = next((past for past in reversed(self._past.values()) if past[0].batch.session == session), None)
+        if asked is None:
+            return Reaction("nothing")
+        question, answer = asked
+        return Reaction("decided" if answer else "ended", question, answer)
+
+    def _remember(self, question: Question, answer: Answer | None) -> None:
+        self._past[question.key] = question, answer
+        while len(self._past) > REMEMBERED:
+            self._past.popitem(last=False)
