@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol, TypeAlias
 
-Mode: TypeAlias = Literal["collect", "interrupt"]
+Mode: TypeAlias = Literal["collect", "interrupt", "steer"]
 Kind: TypeAlias = Literal["text", "command"]
 SessionKey: TypeAlias = str  # "console/local", "matrix/<room>[/<thread>]": the lane's key, never the channel's
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from bot.store.failures import AlreadyRunning
-from bot.store.tables import incarnations, messages, outbox, runs
+from bot.store.tables import incarnations, messages, outbox, runs, scheduled
 from dispatcher.model import Fenced
 
 # Names Tugbot's session-level advisory lock among whatever else uses the database: ASCII "tugbot", then zeros.
@@ -24,6 +24,7 @@ class Counters:
     messages: int
     runs: int
     outbox: int
+    scheduled: int
 
     def next_message(self) -> int:
         self.messages += 1
@@ -37,6 +38,10 @@ class Counters:
         self.outbox += 1
         return self.outbox
 
+    def next_scheduled(self) -> int:
+        self.scheduled += 1
+        return self.scheduled
+
 
 def begin(connection: Connection, now: float) -> tuple[int, Counters]:
     """Take the data over: the new incarnation and where counting goes on. Raises AlreadyRunning (PostgreSQL)."""
@@ -47,7 +52,7 @@ def begin(connection: Connection, now: float) -> tuple[int, Counters]:
     )
 
 
-_COUNTED = (messages, runs, outbox)
+_COUNTED = (messages, runs, outbox, scheduled)
 
 
 def check(connection: Connection, incarnation: int) -> str:

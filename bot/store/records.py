@@ -35,6 +35,7 @@ class RunRecord:
     reply: str | None = None  # the answer's text, at most 30 kB
     kill_report: Mapping[str, object] | None = None  # fields of KillReport
     containment: Identity | None = None  # None: no process of it was ever started
+    resets_at: float | None = None  # Unix seconds: when the limit of its provider ends that refused it
     messages: tuple[int, ...] = ()  # inbox ids of its batch
     prompt: str = ""  # their texts joined by blank lines
 
@@ -46,6 +47,32 @@ class SessionSettings:
     project: str | None = None
     agent: str | None = None
     mode: Mode = "collect"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What an agent keeps for a session, agent and project."""
+
+    native: str  # the agent's own id of it
+    spent: float | None = None  # US dollars, the agent's own sum over the conversation; None: it says none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """A message that is put into the inbox when it is due, under an event of its own."""
+
+    id: int = 0  # 0: not kept yet
+    run: int  # which it repeats
+    session: str
+    transport: str
+    account: str
+    event_id: str
+    sender: str
+    sender_name: str
+    text: str
+    target: str
+    due_at: float  # Unix seconds
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast, get_args
 
 from bot.agents.base import Identity
 from bot.store.records import RunRecord, SessionSettings
@@ -45,6 +45,7 @@ RUN_COLUMNS = frozenset(
         "reply",
         "kill_report",
         "containment",
+        "resets_at",
     }
 )
 BINDS = frozenset({"project", "agent", "mode"})
@@ -76,7 +77,7 @@ def rebound(settings: SessionSettings, binds: Mapping[str, str | None]) -> Sessi
     if unknown := set(binds) - BINDS:
         raise ValueError(f"no such session setting: {', '.join(sorted(unknown))}")
     mode = binds.get("mode", settings.mode) or "collect"
-    if mode not in ("collect", "interrupt"):
+    if mode not in get_args(Mode):
         raise ValueError(f"no such mode: {mode}")
     return replace(
         settings,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select, update
 
 from bot.store.database import Database
 from bot.store.outbox import say
@@ -83,7 +83,23 @@ class Runs:
         unkilled = runs.c.state == RunState.FAILED_TO_KILL.value
         return await self._read(_query().where(unkilled).order_by(runs.c.id))
 
-    async def _read(self, query: Select[Any]) -> Sequence[RunRecord]:
+    async def since_success(
+        self, session: SessionKey, agent: str, project: str | None, limit: int = 5
+    ) -> list[RunRecord]:
+        """Turns of a conversation that ended otherwise after its last one that succeeded: the newest, oldest first."""
+        turn = _is_turn(session, agent, project)
+        succeeded = select(runs.c.id).where(turn, runs.c.state == RunState.SUCCEEDED.value)
+        last = succeeded.order_by(runs.c.id.desc()).limit(1).scalar_subquery()
+        after = _query().where(turn, runs.c.id > func.coalesce(last, 0), ~is_alive)
+        return (await self._read(after.order_by(runs.c.id.desc()).limit(limit)))[::-1]
+
+    async def spent(self, since: float, agent: str | None = None) -> float:
+        """US dollars of the runs that ended at `since` (Unix seconds) or later; of one agent or of all."""
+        cost = select(func.coalesce(func.sum(runs.c.cost), 0.0)).where(runs.c.ended_at >= since)
+        of = cost if agent is None else cost.where(runs.c.agent == agent)
+        return await self._database.read("spent", lambda connection: float(connection.execute(of).scalar_one()))
+
+    async def _read(self, query: Select[Any]) -> list[RunRecord]:
         return await self._database.read("runs", lambda connection: found_runs(connection, query))
 
     def _end(self, connection: Connection, run: int, columns: Mapping[str, object], notices: Sequence[Notice]) -> bool:
@@ -109,6 +125,11 @@ def found_runs(connection: Connection, query: Select[Any]) -> list[RunRecord]:
 
 def living_runs(connection: Connection) -> list[RunRecord]:
     return found_runs(connection, _query().where(is_alive).order_by(runs.c.id))
+
+
+def _is_turn(session: SessionKey, agent: str, project: str | None) -> ColumnElement[bool]:
+    of = and_(runs.c.kind == "agent", runs.c.session == session, runs.c.agent == agent)
+    return and_(of, runs.c.project.is_not_distinct_from(project))
 
 
 def _query() -> Select[Any]:

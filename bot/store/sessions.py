@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from bot.store.database import Database
-from bot.store.records import SessionSettings
+from bot.store.records import Conversation, SessionSettings
 from bot.store.rows import settings_of
 from bot.store.tables import native_sessions, sessions
 from dispatcher.model import SessionKey
@@ -21,14 +22,16 @@ class Sessions:
         """Settings change with a command's put (Message.binds); unknown sessions have the defaults."""
         return await self._database.read("settings", lambda connection: _settings(connection, session))
 
-    async def native(self, session: SessionKey, agent: str, project: str | None) -> str | None:
-        """The agent's own id of the conversation to resume."""
-        kept = select(native_sessions.c.native).filter_by(session=session, agent=agent, project=project or "")
-        return await self._database.read("native", lambda connection: connection.execute(kept).scalar_one_or_none())
+    async def native(self, session: SessionKey, agent: str, project: str | None) -> Conversation | None:
+        """The conversation to resume."""
+        key = _key(session, agent, project)
+        return await self._database.read("native", lambda connection: _native(connection, key))
 
-    def keep_native(self, session: SessionKey, agent: str, project: str | None, native: str) -> asyncio.Future[None]:
-        key = {"session": session, "agent": agent, "project": project or ""}
-        values = {"native": native, "incarnation": self._database.incarnation}
+    def keep_native(
+        self, session: SessionKey, agent: str, project: str | None, conversation: Conversation
+    ) -> asyncio.Future[None]:
+        key, values = _key(session, agent, project), asdict(conversation)
+        values["incarnation"] = self._database.incarnation
         return self._database.write("keep_native", lambda connection: _keep(connection, key, values))
 
     def forget_native(self, session: SessionKey) -> asyncio.Future[int]:
@@ -40,6 +43,15 @@ class Sessions:
 def _settings(connection: Connection, session: SessionKey) -> SessionSettings:
     row = connection.execute(select(sessions).where(sessions.c.session == session)).one_or_none()
     return SessionSettings() if row is None else settings_of(row)
+
+
+def _key(session: SessionKey, agent: str, project: str | None) -> dict[str, str]:
+    return {"session": session, "agent": agent, "project": project or ""}
+
+
+def _native(connection: Connection, key: dict[str, str]) -> Conversation | None:
+    row = connection.execute(select(native_sessions).filter_by(**key)).one_or_none()
+    return None if row is None else Conversation(row.native, row.spent)
 
 
 def _keep(connection: Connection, key: dict[str, str], values: dict[str, object]) -> None:

@@ -16,6 +16,7 @@ from bot.store.records import Books, CutOff
 from bot.store.recovery import Recovery
 from bot.store.rules import RecoveryWords
 from bot.store.runs import Runs
+from bot.store.schedule import Schedule
 from bot.store.sessions import Sessions
 
 
@@ -27,6 +28,7 @@ class Store:
         self.runs = Runs(database)
         self.outbox = Outbox(database)
         self.sessions = Sessions(database)
+        self.schedule = Schedule(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Store:

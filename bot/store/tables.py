@@ -66,7 +66,11 @@ class MessageTable(SQLModel, table=True):
 
 class RunTable(SQLModel, table=True):
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_session", "session", "id"), Index("ix_runs_state", "state", "id"))
+    __table_args__ = (
+        Index("ix_runs_session", "session", "id"),
+        Index("ix_runs_state", "state", "id"),
+        Index("ix_runs_ended", "ended_at"),
+    )
 
     id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})
     kind: str
@@ -90,6 +94,7 @@ class RunTable(SQLModel, table=True):
     kill_report: dict[str, Any] | None = Field(default=None, sa_type=Json)
     containment: dict[str, Any] | None = Field(default=None, sa_type=Json)
     prompt: str = ""
+    resets_at: float | None = Field(default=None, sa_type=Double)
 
 
 class OutboxTable(SQLModel, table=True):
@@ -137,6 +142,31 @@ class NativeSessionTable(SQLModel, table=True):
     project: str = Field(primary_key=True)  # "": no project; NULL is no part of a key
     native: str
     incarnation: int = Field(sa_type=BigInteger)  # of the bot that kept it
+    spent: float | None = Field(default=None, sa_type=Double)
+
+
+class ScheduledTable(SQLModel, table=True):
+    """Messages to come: deleted once they are in the inbox."""
+
+    __tablename__ = "scheduled"
+    __table_args__ = (
+        UniqueConstraint("transport", "account", "session", "event_id", name="uq_scheduled_event"),
+        Index("ix_scheduled_due", "due_at", "id"),
+        Index("ix_scheduled_session", "session", "due_at"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})
+    run: int = Field(foreign_key="runs.id", sa_type=Id)
+    session: str
+    transport: str
+    account: str
+    event_id: str
+    sender: str
+    sender_name: str
+    text: str
+    target: str
+    direct: bool
+    due_at: float = Field(sa_type=Double)
 
 
 class IncarnationTable(SQLModel, table=True):
@@ -162,6 +192,7 @@ runs = _table(RunTable)
 outbox = _table(OutboxTable)
 sessions = _table(SessionTable)
 native_sessions = _table(NativeSessionTable)
+scheduled = _table(ScheduledTable)
 incarnations = _table(IncarnationTable)
 
 # Literal, because neither database uses a partial index for a condition whose value is a parameter.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from bot.agents.base import Identity, KillReport
-from bot.store.records import OutboxItem, SessionSettings
+from bot.store.records import Conversation, OutboxItem, Scheduled, SessionSettings
 from bot.store.rules import RecoveryWords, StopScope
 from dispatcher.model import (
     Accepted,
@@ -384,6 +384,106 @@ class TestOtherRuns:
         assert await store.runs.get(99) is None
 
 
+class TestSums:
+    async def test_what_was_spent_since_a_time_by_one_agent_or_by_all(self, place: Place, store: AnyStore) -> None:
+        start = place.clock.now
+        for number, agent in enumerate(("claude", "codex", "claude", "claude")):
+            default = Binding(None, agent)
+            batch = await claimed(store, await accepted(store, text(number, default=default)))
+            place.clock.now += 10
+            if number < 3:
+                await store.ledger.finish(batch, Outcome(RunState.FAILED, record={"cost": 2.0**-number}))
+            else:
+                await store.runs.update(batch.run, cost=99.0)  # not ended: not counted yet
+        assert await store.runs.spent(start) == 1.75
+        assert await store.runs.spent(start + 20) == 0.75
+        assert await store.runs.spent(start + 20, "claude") == 0.25
+        assert await store.runs.spent(start + 31) == 0.0
+
+    async def test_turns_of_a_conversation_since_it_last_succeeded(self, store: AnyStore) -> None:
+        async def turn(number: int, state: RunState | None, agent: str = "demo", project: str | None = None) -> int:
+            batch = await claimed(
+                store, await accepted(store, text(number, f"m{number}", default=Binding(project, agent)))
+            )
+            if state is not None:
+                await store.ledger.finish(batch, Outcome(state))
+            return batch.run
+
+        await turn(1, RunState.FAILED)
+        await turn(2, RunState.SUCCEEDED)
+        missed = [await turn(3, RunState.STOPPED), await turn(4, RunState.TIMED_OUT)]
+        await turn(5, RunState.SUCCEEDED, project="harbour")
+        await turn(6, RunState.FAILED, "other")
+        missed += [await turn(7, RunState.FAILED), await turn(8, RunState.INTERRUPTED)]
+        await store.runs.create("loop", session=HERE, target=HERE, requested_by="Ada", agent="demo")
+        await turn(9, None)  # alive
+        found = await store.runs.since_success(HERE, "demo", None)
+        assert [(run.id, run.prompt) for run in found] == list(zip(missed, ("m3", "m4", "m7", "m8"), strict=True))
+        assert [run.id for run in await store.runs.since_success(HERE, "demo", None, limit=2)] == missed[2:]
+        assert await store.runs.since_success(HERE, "demo", "harbour") == []
+        assert await store.runs.since_success(THERE, "demo", None) == []
+
+
+class TestSchedule:
+    @pytest.fixture
+    async def run(self, store: AnyStore) -> int:
+        return (await claimed(store, await accepted(store, text(0)))).run
+
+    def later(self, run: int, number: int, due_at: float = 10.0, session: str = HERE) -> Scheduled:
+        return Scheduled(
+            run=run,
+            session=session,
+            transport="console",
+            account="me",
+            event_id=f"retry-{number}",
+            sender="@ada:example.org",
+            sender_name="Ada",
+            text=f"m{number}",
+            target=session,
+            due_at=due_at,
+            direct=True,
+        )
+
+    async def test_it_is_kept_over_a_restart_until_it_is_removed(self, place: Place, store: AnyStore, run: int) -> None:
+        item = self.later(run, 1)
+        assert await store.schedule.add(item)
+        again = await place.open()
+        (kept,) = await again.schedule.of(HERE)
+        assert kept == replace(item, id=kept.id)
+        assert kept.id
+        assert await again.schedule.remove(kept.id)
+        assert not await again.schedule.remove(kept.id)
+        assert await again.schedule.next_due() is None
+
+    async def test_an_event_is_scheduled_once(self, store: AnyStore, run: int) -> None:
+        added = await asyncio.gather(*(store.schedule.add(self.later(run, 1, due_at=n)) for n in (5.0, 6.0)))
+        assert added == [True, False]
+        assert await store.schedule.add(self.later(run, 1, session=THERE))
+        assert [item.due_at for item in await store.schedule.of(HERE)] == [5.0]
+
+    async def test_what_is_due_comes_in_its_order(self, store: AnyStore, run: int) -> None:
+        for number, due_at in enumerate((30.0, 10.0, 20.0, 10.0)):
+            await store.schedule.add(self.later(run, number, due_at))
+        assert await store.schedule.next_due() == 10.0
+        assert await store.schedule.due(9.9) == []
+        assert [item.text for item in await store.schedule.due(20.0)] == ["m1", "m3", "m2"]
+
+    async def test_ids_are_never_given_to_two(self, place: Place, store: AnyStore, run: int) -> None:
+        await store.schedule.add(self.later(run, 1))
+        again = await place.open()
+        await again.schedule.add(self.later(run, 2))
+        assert len({item.id for item in await again.schedule.of(HERE)}) == 2
+
+    async def test_a_session_or_one_of_its_runs_can_be_called_off(self, store: AnyStore, run: int) -> None:
+        other = (await claimed(store, await accepted(store, text(9)))).run
+        for number, (session, of) in enumerate([(HERE, run), (HERE, other), (HERE, run), (THERE, run)]):
+            await store.schedule.add(self.later(of, number, session=session))
+        assert await store.schedule.cancel(HERE, other) == 1
+        assert await store.schedule.cancel(THERE, other) == 0
+        assert await store.schedule.cancel(HERE) == 2
+        assert [item.session for item in await store.schedule.due(99.0)] == [THERE]
+
+
 class TestCommands:
     async def test_a_command_ends_once_with_its_reply(self, store: AnyStore) -> None:
         number = await accepted(store, command(1))
@@ -470,12 +570,12 @@ class TestOutbox:
 class TestSessions:
     async def test_a_conversation_is_kept_per_session_agent_and_project(self, place: Place, store: AnyStore) -> None:
         sessions = store.sessions
-        await sessions.keep_native(HERE, "demo", None, "n1")
-        await sessions.keep_native(HERE, "demo", "harbour", "n2")
-        await sessions.keep_native(HERE, "demo", "harbour", "n3")
+        await sessions.keep_native(HERE, "demo", None, Conversation("n1"))
+        await sessions.keep_native(HERE, "demo", "harbour", Conversation("n2", spent=0.5))
+        await sessions.keep_native(HERE, "demo", "harbour", Conversation("n3", spent=0.75))
         again = (await place.open()).sessions
-        assert await again.native(HERE, "demo", None) == "n1"
-        assert await again.native(HERE, "demo", "harbour") == "n3"
+        assert await again.native(HERE, "demo", None) == Conversation("n1")
+        assert await again.native(HERE, "demo", "harbour") == Conversation("n3", spent=0.75)
         assert await again.native(THERE, "demo", None) is None
         assert await again.forget_native(HERE) == 2
         assert await again.native(HERE, "demo", None) is None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -16,9 +18,9 @@ from sqlalchemy import text
 from bot.store.engines import parsed, writer_engine
 from bot.store.failures import AlreadyRunning, BadDatabaseUrl, UnknownRevision
 from bot.store.migrations import HEAD, back_up, configuration, migrate
+from bot.store.records import Conversation
 from bot.store.store import Store
 from bot.store.tables import metadata
-from tests.contract.store_places import text as message
 from tests.contract.store_templates import fresh_database, postgres_template, sqlite_template
 from tests.postgres import Postgres, postgres
 
@@ -63,26 +65,62 @@ def test_a_newer_database_is_refused_and_its_revision_named(url: str) -> None:
         migrate(url)
 
 
-async def test_an_older_database_is_copied_before_it_is_changed(
-    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "tugbot.db"
-    store = await Store.open(f"sqlite:///{file}")
-    await store.inbox.put(message(1, "precious"), max_waiting=9, refusal=None)
-    monkeypatch.setattr("bot.store.migrations.HEAD", "0002")  # as a program would see it that knows one revision more
-    migrate(f"sqlite:///{file}")
+def downgraded(url: str) -> None:
+    """As the first release left it."""
+    config = configuration()
+    engine = writer_engine(parsed(url))
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(text(f"DROP TABLE {table.name}"))
+        connection.execute(text("DROP TABLE alembic_version"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+
+
+# What a bot of the first release would have written.
+OLD = (
+    "INSERT INTO incarnation (id, number, pid, boot_id, host, started_at) VALUES (1, 7, 1, '', '', 0)",
+    "INSERT INTO runs (id, kind, session, requested_by, state, target, queued_at, ended_at, cost, tokens_in,"
+    " tokens_out, prompt, agent) VALUES (3, 'agent', 'console/local', 'Ada', 'failed', 't', 1, 2, 0.5, 0, 0, 'precious', 'demo')",
+    "INSERT INTO native_sessions (session, agent, project, native, incarnation)"
+    " VALUES ('console/local', 'demo', '', 'n1', 7)",
+)
+
+
+async def test_data_of_the_first_release_is_taken_along(url: str) -> None:
+    downgraded(url)
+    for statement in OLD:
+        execute(url, statement)
+    store = await Store.open(url)
+    (run,) = await store.runs.since_success("console/local", "demo", None)
+    assert (run.prompt, run.resets_at) == ("precious", None)
+    assert await store.sessions.native("console/local", "demo", None) == Conversation("n1")
+    assert await store.runs.spent(2) == 0.5
+    assert await store.schedule.next_due() is None
     await store.close()
+
+
+async def test_an_older_database_is_copied_before_it_is_changed(tmp_path: Path, sqlite_template: Path) -> None:
+    file = tmp_path / "tugbot.db"
+    shutil.copy(sqlite_template, file)
+    file.chmod(0o600)
+    downgraded(f"sqlite:///{file}")
+    for statement in OLD:
+        execute(f"sqlite:///{file}", statement)
+    migrate(f"sqlite:///{file}")
     copy = tmp_path / "tugbot.db.backup-0001"
     with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("SELECT text FROM messages").fetchall() == [("precious",)]
+        assert connection.execute("SELECT prompt FROM runs").fetchall() == [("precious",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
     assert mode(copy) == mode(file) == 0o600
 
 
 def test_a_copy_replaces_an_older_one(tmp_path: Path, sqlite_template: Path) -> None:
     (tmp_path / "a.db").write_bytes(sqlite_template.read_bytes())
-    (tmp_path / "a.db.backup-0001").write_text("left by an attempt that was cut off")
-    with closing(sqlite3.connect(back_up(tmp_path / "a.db", "0001"))) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    (tmp_path / "a.db.backup-old").write_text("left by an attempt that was cut off")
+    with closing(sqlite3.connect(back_up(tmp_path / "a.db", "old"))) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
 
 
 def test_a_new_database_is_made_with_its_directory(tmp_path: Path) -> None:
@@ -105,7 +143,6 @@ def test_an_address_we_cannot_use_is_refused_without_quoting_it(url: str) -> Non
 async def test_a_running_bot_is_not_migrated_under_its_feet(postgres: Postgres, postgres_template: str) -> None:
     url = postgres.url(postgres.create(postgres_template))
     store = await Store.open(url)
-    execute(url, "UPDATE alembic_version SET version_num = '0001'")
     execute(url, "DELETE FROM alembic_version")
     with pytest.raises(AlreadyRunning, match="process"):
         migrate(url)

@@ -1,4 +1,4 @@
-"""Runs, outbox, sessions and books of the twin."""
+"""Runs, outbox and books of the twin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bot.store.memory.disk import Disk, StoredNotice
 from bot.store.memory.writer import MemoryWriter
-from bot.store.records import Books, OutboxItem, RunRecord, SessionSettings
+from bot.store.records import Books, OutboxItem, RunRecord
 from bot.store.rules import ALIVE, DAY, end_columns, keyed, record_fields, revives, run_columns
 from dispatcher.model import Kind, Notice, Outcome, RunState, SessionKey
 
@@ -70,6 +70,18 @@ class MemoryRuns:
 
     async def failed_to_kill(self) -> Sequence[RunRecord]:
         return await self._pick(lambda run: run.state is RunState.FAILED_TO_KILL)
+
+    async def since_success(
+        self, session: SessionKey, agent: str, project: str | None, limit: int = 5
+    ) -> list[RunRecord]:
+        key = ("agent", session, agent, project)
+        turns = await self._pick(lambda run: (run.kind, run.session, run.agent, run.project) == key)
+        last = max((run.id for run in turns if run.state is RunState.SUCCEEDED), default=0)
+        return [run for run in turns if run.id > last and run.state not in ALIVE][-limit:]
+
+    async def spent(self, since: float, agent: str | None = None) -> float:
+        ended = await self._pick(lambda run: run.ended_at is not None and run.ended_at >= since)
+        return sum((run.cost for run in ended if agent in (None, run.agent)), 0.0)
 
     async def _pick(self, wanted: Callable[[RunRecord], bool]) -> list[RunRecord]:
         return await self._writer.read(
@@ -171,32 +183,6 @@ class MemoryOutbox:
         for number in old:
             self._disk.keys.discard(self._disk.outbox.pop(number).item.key)
         return len(old)
-
-
-class MemorySessions:
-    def __init__(self, disk: Disk, writer: MemoryWriter) -> None:
-        self._disk = disk
-        self._writer = writer
-
-    async def settings(self, session: SessionKey) -> SessionSettings:
-        return await self._writer.read("settings", lambda: self._disk.sessions.get(session, SessionSettings()))
-
-    async def native(self, session: SessionKey, agent: str, project: str | None) -> str | None:
-        return await self._writer.read("native", lambda: self._disk.natives.get((session, agent, project)))
-
-    def keep_native(self, session: SessionKey, agent: str, project: str | None, native: str) -> asyncio.Future[None]:
-        return self._writer.write(
-            "keep_native", lambda: self._disk.natives.__setitem__((session, agent, project), native)
-        )
-
-    def forget_native(self, session: SessionKey) -> asyncio.Future[int]:
-        return self._writer.write("forget_native", lambda: self._forget(session))
-
-    def _forget(self, session: SessionKey) -> int:
-        mine = [key for key in self._disk.natives if key[0] == session]
-        for key in mine:
-            del self._disk.natives[key]
-        return len(mine)
 
 
 def books_of(disk: Disk) -> Books:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.store.records import OutboxItem, RunRecord, SessionSettings
+from bot.store.records import Conversation, OutboxItem, RunRecord, Scheduled, SessionSettings
 from dispatcher.model import Event, Kind, Notice, Row, SessionKey, State
 
 
@@ -38,7 +38,8 @@ class Disk:
     outbox: dict[int, StoredNotice] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     sessions: dict[SessionKey, SessionSettings] = field(default_factory=dict)
-    natives: dict[tuple[SessionKey, str, str | None], str] = field(default_factory=dict)
+    natives: dict[tuple[SessionKey, str, str | None], Conversation] = field(default_factory=dict)
+    scheduled: dict[int, Scheduled] = field(default_factory=dict)
 
     def add(self, message: StoredMessage) -> None:
         self.messages[message.row.id] = message

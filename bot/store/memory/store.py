@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from bot.store.memory.books import MemoryOutbox, MemoryRuns, MemorySessions, books_of
+from bot.store.memory.books import MemoryOutbox, MemoryRuns, books_of
 from bot.store.memory.disk import Disk
 from bot.store.memory.inbox import MemoryInbox, MemoryLedger
 from bot.store.memory.recovery import recover
+from bot.store.memory.sessions import MemorySchedule, MemorySessions
 from bot.store.memory.writer import MemoryWriter, Step
 from bot.store.records import Books, CutOff
 from bot.store.rules import RecoveryWords
@@ -27,6 +28,7 @@ class MemoryStore:
         self.ledger = MemoryLedger(disk, self._writer, clock, self.runs.next_id)
         self.outbox = MemoryOutbox(disk, self._writer, clock)
         self.sessions = MemorySessions(disk, self._writer)
+        self.schedule = MemorySchedule(disk, self._writer)
 
     @property
     def incarnation(self) -> int:
