@@ -30,8 +30,11 @@ from bot.replies.places import Places
 from bot.replies.writer import Replies
 from bot.restart import clear_unborn, mark_of
 from bot.router import Router
+from bot.runs.asking import Asking
+from bot.runs.budget import Budget
+from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
-from bot.runs.turn import Turns
+from bot.runs.turn import House, Turns
 from bot.scratch import Scratch
 from bot.secrets import Secrets
 from bot.settings import Settings, load
@@ -117,6 +120,9 @@ class Bot:
         self._interactive = consoles.is_interactive(options.input)
         self._names = Names(agents=tuple(staff.staff))
         self._live = LiveRuns()
+        self._asking = Asking(self._ask, settings.runs.permission_timeout)
+        self._budget = Budget(settings.runs.max_cost_per_day)
+        self._leases = Leases(group, warm_for=settings.runs.warm_for, at_most=settings.runs.max_warm)
         self._stalled = False
         self._transports = self._build_transports(options)
         self._places = Places(self._transports)
@@ -144,17 +150,21 @@ class Bot:
             stream=self._settings.replies.stream,
             edit_interval=self._settings.replies.edit_interval,
         )
-        turns = Turns(
-            self._staff.staff,
-            self._launcher,
-            self._store.runs,
-            self._store.sessions,
-            self._live,
+        house = House(
+            launcher=self._launcher,
+            book=self._store.runs,
+            conversations=self._store.sessions,
+            live=self._live,
+            leases=self._leases,
+            asking=self._asking,
+            budget=self._budget,
             reply=replies.writer,
             scratch=Scratch(self._data),
             interrupt_grace=self._settings.runs.interrupt_grace,
+            brief=self._settings.brief,
             group=self._group,
         )
+        turns = Turns(self._staff.staff, house)
         return Dispatcher(
             self._store.inbox,
             self._ledger,
@@ -196,6 +206,11 @@ class Bot:
         await self._store.inbox.command_done(number, notices, ok=ok)
         self._delivery.poke()
 
+    async def _ask(self, notice: Notice, run: int) -> None:
+        """A question of a run, into the outbox."""
+        await self._store.outbox.add([notice], run=run)
+        self._delivery.poke()
+
     # ------------------------------------------------------------ life
 
     async def live(self) -> int:
@@ -204,6 +219,7 @@ class Bot:
         await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._names)
         await restart.quarantine(self._store, self._dispatcher)
         await self._store.outbox.prune(OUTBOX_DAYS)
+        await self._budget.load(self._store.runs.spent)
         router = await self._build_router()
         self._delivery.start()
         await self._dispatcher.start()
@@ -243,6 +259,7 @@ class Bot:
     async def _close(self, router: Router) -> None:
         self._announce_end()
         await self._dispatcher.close(self._settings.runs.shutdown_grace, self._ending.hurry)
+        await self._leases.close()
         await router.settled()
         await self._delivery.close(OUTBOX_PATIENCE)
         for transport in reversed(list(self._transports.values())):

@@ -98,6 +98,8 @@ def _written(value: object, info: FieldInfo) -> str:
         return f'"{show_size(value)}"'
     if isinstance(value, str | Path):
         return f'"{value}"'
+    if isinstance(value, Section):
+        return "{ " + ", ".join(f'{name} = "{each}"' for name, each in value) + " }"
     return str(list(value)) if isinstance(value, tuple) else str(value).lower()
 
 

@@ -44,7 +44,8 @@ def _detect(
 def _one(config: AgentConfig, secrets: Secrets, environ: Mapping[str, str], home: Path) -> Staff:
     # Built one by one: an agent sees its own secrets and the bot's common ones, never another agent's.
     agent = build_agents([config], environ, home, secrets.for_agent(config.name))[config.name]
-    return Staff(agent, TurnLimits(config.timeout, config.idle_timeout, config.max_output))
+    limits = TurnLimits(config.timeout, config.idle_timeout, config.max_output, config.max_cost)
+    return Staff(agent, limits, config.permissions, config.briefed)
 
 
 def _info(config: AgentConfig, detected: Detected) -> AgentInfo:

@@ -17,7 +17,7 @@ def build_prompt(batch: Batch, keeps_conversation: bool) -> str:
     What an interrupted turn was given comes first, unless the agent remembers it.
     """
     rows = batch.rows if keeps_conversation else batch.repeats + batch.rows
-    names = _names(rows)
+    names = sender_names(rows)
     alone = len(names) == 1
     return "\n\n".join(_message(row, "" if alone and row.direct else names[_person(row)]) for row in rows)
 
@@ -28,7 +28,7 @@ def clean_name(name: str) -> str:
     return " ".join(visible.split())[:NAME_LIMIT].rstrip() or "someone"
 
 
-def _names(rows: Iterable[Row]) -> Mapping[tuple[str, str], str]:
+def sender_names(rows: Iterable[Row]) -> Mapping[tuple[str, str], str]:
     """A name for each person; those who share one are told apart by their network id."""
     names = {_person(row): clean_name(row.sender_name) for row in rows}
     taken = list(names.values())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from bot.agents.base import (
@@ -20,10 +21,15 @@ from bot.agents.base import (
     TextDelta,
     ToolCall,
     Usage,
+    Waits,
 )
+from bot.agents.config import Permissions
 from bot.runs import words
+from bot.runs.budget import Budget
 from bot.runs.live import LiveRun
+from bot.runs.permitting import Permitting
 from bot.runs.watch import Pulse, TurnLimits
+from bot.store.records import Conversation
 from dispatcher.model import Batch, Notice, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -44,17 +50,21 @@ class Reply(Protocol):
 
 
 class Conversations(Protocol):
-    async def native(self, session: str, agent: str, project: str | None) -> str | None: ...
+    async def native(self, session: str, agent: str, project: str | None) -> Conversation | None: ...
 
-    def keep_native(self, session: str, agent: str, project: str | None, native: str) -> Awaitable[None]: ...
+    def keep_native(
+        self, session: str, agent: str, project: str | None, conversation: Conversation
+    ) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """An agent with its limits."""
+    """An agent with its limits and what it may do by itself."""
 
     agent: Agent
     limits: TurnLimits
+    permissions: Permissions = field(default_factory=Permissions)
+    briefed: bool = False  # whether it is told the brief
 
 
 @dataclass(slots=True)
@@ -63,28 +73,46 @@ class Account:
 
     bytes: int = 0
     cost: float = 0.0
+    spent: float | None = None  # the agent's own sum over the conversation
     tokens_in: int = 0
     tokens_out: int = 0
     model: str | None = None
     native: str | None = None
+    limited: RateLimited | None = None  # refused by its provider, the last time it said so
     finished: Finished | None = None
 
 
 class Listener:
     """Takes a turn's events in their order."""
 
-    def __init__(self, batch: Batch, staff: Staff, reply: Reply, live: LiveRun, conversations: Conversations) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        staff: Staff,
+        reply: Reply,
+        live: LiveRun,
+        conversations: Conversations,
+        budget: Budget,
+        permitting: Permitting,
+        pulse: Pulse,
+        group: asyncio.TaskGroup,
+    ) -> None:
         self.batch = batch
         self.staff = staff
         self.reply = reply
         self.live = live
         self.account = Account()
-        self.pulse = Pulse()
+        self.pulse = pulse
+        self.permitting = permitting
+        self.idle: frozenset[int] | None = None  # pids of the agent before it worked; None: not known
+        self.recorded: Awaitable[None] | None = None  # to be awaited before anything is said to the agent
         self._conversations = conversations
+        self._budget = budget
+        self._group = group
 
     def columns(self, report: KillReport | None) -> dict[str, object]:
         """What the run record keeps of this turn."""
-        finished = self.account.finished
+        finished, limited = self.account.finished, self.account.limited
         return {
             "reply": "".join(self.reply.answer) or None,
             "cost": self.account.cost,
@@ -94,13 +122,17 @@ class Listener:
             "native_session": self.account.native,
             "exit_code": finished.exit_code if finished else None,
             "kill_report": asdict(report) if report else None,
+            "resets_at": limited.until if limited and finished and finished.is_error else None,
         }
 
     async def listen(self, run: AgentRun) -> None:
+        if self.recorded is not None:
+            await self.recorded
         async for event in run.events():
             self.pulse.beat()
             self.live.heard = self.pulse.heard
             await self._take(event, run)
+        await self._keep_conversation()
         limit = self.staff.limits.max_output
         if limit and self.account.bytes > limit:
             self.reply.notice(words.cut_output(limit, self.account.bytes))
@@ -112,21 +144,22 @@ class Listener:
             case ToolCall():
                 self.reply.tool(event)
             case Started():
-                await self._started(event)
+                await self._started(event, run)
             case PermissionRequest():
-                await self._deny(event, run)
+                self.permitting.take(event, run, self._group)
             case Usage():
-                self.account.cost += event.cost_delta
-                self.account.tokens_in += event.input
-                self.account.tokens_out += event.output
+                self._spent(event)
             case AgentNotice(text):
                 self.reply.notice(text)
             case RateLimited(hard=True):
-                self.reply.notice("The agent has hit a rate limit.")
+                self.account.limited = event
+            case Waits(seconds, why):
+                self.pulse.excuse(seconds)
+                self.reply.notice(words.waits(why, seconds))
             case Finished():
                 self.account.finished = event
             case _:
-                pass  # thoughts and plans are signs of life, no more
+                pass  # thoughts, plans and warnings are signs of life, no more
 
     def _text(self, text: str) -> None:
         limit, had = self.staff.limits.max_output, self.account.bytes
@@ -136,21 +169,38 @@ class Listener:
         elif had < limit:
             self.reply.text(text.encode("utf-8", "surrogatepass")[: limit - had].decode("utf-8", "ignore"))
 
-    async def _started(self, event: Started) -> None:
+    def _spent(self, event: Usage) -> None:
+        account, most = self.account, self.staff.limits.max_cost
+        account.cost += event.cost_delta
+        account.tokens_in += event.input
+        account.tokens_out += event.output
+        account.spent = account.spent if event.cost_total is None else event.cost_total
+        self._budget.add(event.cost_delta)
+        if most and account.cost > most:
+            self.pulse.exceed(words.over_cost(account.cost, most))
+        elif event.cost_delta and self._budget.is_spent():
+            self.pulse.exceed(words.over_budget(self._budget.per_day))
+
+    async def _started(self, event: Started, run: AgentRun) -> None:
         self.account.model, self.account.native = event.model, event.native_session
+        if not event.resumed:
+            self.account.spent = None  # what an earlier conversation had cost says nothing about this one
+        self.idle = run.process.members() if self.idle is None else self.idle
+        self.live.can_steer = self.staff.agent.can_steer  # not earlier: nothing was said to it before
         if event.fresh_because:
-            self.reply.notice(event.fresh_because)
-        if event.native_session is None:
+            self.reply.notice(words.fresh(event.fresh_because))
+        await self._keep_conversation()
+
+    async def _keep_conversation(self) -> None:
+        batch, account = self.batch, self.account
+        if account.native is None:
             return
-        batch = self.batch
         try:
             await self._conversations.keep_native(
-                batch.session, self.staff.agent.name, batch.binding.project, event.native_session
+                batch.session,
+                self.staff.agent.name,
+                batch.binding.project,
+                Conversation(account.native, account.spent),
             )
         except StoreUnavailable as exc:
             log.warning("the conversation of run %s cannot be kept: %s", batch.run, exc)
-
-    async def _deny(self, request: PermissionRequest, run: AgentRun) -> None:
-        refusal = next((option.id for option in request.options if option.kind.startswith("reject")), "")
-        await run.answer(request.id, refusal)
-        self.reply.notice(words.cannot_ask(" ".join(request.tool.split())[:200]))

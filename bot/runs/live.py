@@ -1,11 +1,12 @@
-"""The runs that are alive in this process, and those that would not die."""
+"""The runs that are alive in this process, those that would not die, and agents that are refused by their provider."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.agents.base import Process
+from bot.agents.base import AgentRun, Process
 from dispatcher.model import Batch
 
 
@@ -15,7 +16,9 @@ class LiveRun:
     agent: str
     began: float  # monotonic seconds
     heard: float  # monotonic seconds of the last event or evidence of activity
-    process: Process | None = None
+    turn: AgentRun | None = None  # None: not started yet
+    say: Callable[[str], None] = lambda text: None  # shows a line among the run's reply
+    can_steer: bool = False  # the agent takes further text while its turn runs
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class LiveRuns:
 
     running: dict[int, LiveRun] = field(default_factory=dict)
     stuck: dict[int, Process] = field(default_factory=dict)  # could not be killed; kept to try again
+    limited: dict[str, float | None] = field(default_factory=dict)  # agent → Unix seconds until when, where known
 
     def begin(self, batch: Batch, agent: str) -> LiveRun:
         now = asyncio.get_running_loop().time()

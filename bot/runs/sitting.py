@@ -1,22 +1,23 @@
 """A turn from its first event to the proof that nothing of it lives.
 
 The order at the end is the promise (P6, P7): mute, ask in-band, kill, verify. The kill also follows a normal end,
-because daemons survive those too.
+because daemons survive those too; it is left out only where the agent may rest until the next turn, and nothing but
+the idle agent is left.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from bot.agents.base import AgentRun, KillReport
+from bot.runs.killing import kill
 from bot.runs.listening import Listener
 from bot.runs.values import as_value
 from bot.runs.watch import exceeded
 from dispatcher.model import StopSignal
-
-ATTEMPTS = 3  # kills, before a run counts as one that would not die
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +26,48 @@ class End:
 
     cut: Literal["signal", "limit"] | None  # None: the agent ended it
     why: str  # the signal's reason, the limit in words, or what broke the conversation
-    report: KillReport
+    report: KillReport | None  # None: nothing was killed, the agent rests
 
 
 class Sitting:
     def __init__(
-        self, run: AgentRun, listener: Listener, stop: StopSignal, grace: float, group: asyncio.TaskGroup
+        self,
+        run: AgentRun,
+        listener: Listener,
+        stop: StopSignal,
+        grace: float,
+        group: asyncio.TaskGroup,
+        rest: Callable[[AgentRun, Listener], Awaitable[bool]],
     ) -> None:
+        """`grace`: seconds for an in-band interrupt. `rest`: lets the agent rest if it may."""
         self._run = run
         self._listener = listener
         self._stop = stop
-        self._grace = grace  # seconds for an in-band interrupt
+        self._grace = grace
         self._group = group
+        self._rest = rest
 
     async def until_dead(self) -> End:
+        """Until nothing of the turn lives, or nothing but an agent that rests."""
         name = f"of run {self._listener.batch.run}"
         listening = self._group.create_task(as_value(self._listener.listen(self._run)), name=f"events {name}")
         stopping = self._group.create_task(self._stop.wait(), name=f"stop {name}")
         watching = self._group.create_task(self._exceeded(), name=f"limits {name}")
+        report: KillReport | None = None
+        resting = False
         try:
             await asyncio.wait({listening, stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
             cut, why = _cause(listening, stopping, watching)
+            self._listener.permitting.close()
             if cut is not None:
                 await self._interrupt(listening, mute=cut == "signal")
+            else:
+                resting = await self._rest(self._run, self._listener)
         finally:
             stopping.cancel()
             watching.cancel()
-            report = await self._kill()
+            if not resting:
+                report = await kill(self._run.process)
             listening.cancel()
             await asyncio.wait({listening})
         return End(cut, why, report)
@@ -75,15 +91,6 @@ class Sitting:
         """Ask; end only if no answer can come. The one who waits has the patience and looks at the turn's end."""
         if await self._run.interrupt():
             await asyncio.get_running_loop().create_future()
-
-    async def _kill(self) -> KillReport:
-        report = await self._run.process.kill()
-        for _ in range(ATTEMPTS - 1):
-            if report.verified or not report.survivors:
-                break
-            again = await self._run.process.kill()
-            report = replace(again, found=report.found, seconds=report.seconds + again.seconds)
-        return report
 
 
 def _cause(

@@ -1,59 +1,71 @@
-"""An agent's turn on a batch: started contained, shown as it grows, ended with proof."""
+"""An agent's turn on a batch: started contained, shown as it grows, ended with proof or left to rest."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from bot.agents.base import Agent, AgentRun, Identity, Launcher, Turn
 from bot.agents.prompt import build_prompt
 from bot.errors import UserError
-from bot.runs import verdict, words
+from bot.runs import briefing, verdict, words
+from bot.runs.asking import Asking
+from bot.runs.budget import Budget
+from bot.runs.killing import kill
+from bot.runs.leases import Holder, Leases, Rest
 from bot.runs.listening import Conversations, Listener, Reply, Staff
 from bot.runs.live import LiveRun, LiveRuns
+from bot.runs.permitting import Permitting
 from bot.runs.sitting import Sitting
 from bot.runs.values import as_value
+from bot.runs.watch import Pulse
+from bot.store.records import RunRecord
+from dispatcher.line import workspace_of
 from dispatcher.model import Batch, Notice, Outcome, RunState, StopSignal, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 RECORD_PAUSE = 1.0  # seconds between attempts to record a containment while the disk is full
+TOLD = 10_000  # sessions remembered as told that nothing hides the user's files
 
 
 class RunBook(Protocol):
     def update(self, run: int, **columns: object) -> asyncio.Future[bool]: ...
 
+    async def since_success(self, session: str, agent: str, project: str | None) -> list[RunRecord]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all turns share."""
+
+    launcher: Launcher
+    book: RunBook
+    conversations: Conversations
+    live: LiveRuns
+    leases: Leases
+    asking: Asking
+    budget: Budget
+    reply: Callable[[Batch, str], Reply]  # batch and header
+    scratch: Callable[[str], Path]  # a session's own directory, made if it is not there
+    interrupt_grace: float  # seconds
+    brief: str  # a template, see bot.agents.prompt.build_brief; "": none
+    group: asyncio.TaskGroup
+
 
 class Turns:
     """The dispatcher's handler."""
 
-    def __init__(
-        self,
-        staff: Mapping[str, Staff],
-        launcher: Launcher,
-        book: RunBook,
-        conversations: Conversations,
-        live: LiveRuns,
-        *,
-        reply: Callable[[Batch, str], Reply],  # batch and header
-        scratch: Callable[[str], Path],  # a session's own directory, made if it is not there
-        interrupt_grace: float,
-        group: asyncio.TaskGroup,
-    ) -> None:
+    def __init__(self, staff: Mapping[str, Staff], house: House) -> None:
         self._staff = staff
-        self._launcher = launcher
-        self._book = book
-        self._conversations = conversations
-        self._live = live
-        self._reply = reply
-        self._scratch = scratch
-        self._grace = interrupt_grace
-        self._group = group
-        self._warned: set[str] = set()  # sessions that were told that nothing hides the user's files
+        self._house = house
+        self._live = house.live
+        self._warned: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, batch: Batch, stop: StopSignal) -> Outcome:
         name = batch.binding.agent or ""
@@ -67,57 +79,128 @@ class Turns:
         finally:
             self._live.end(batch.run)
 
+    def can_steer(self, run: int) -> bool:
+        """Whether the run's turn may take further text now."""
+        live = self._live.running.get(run)
+        return live is not None and live.turn is not None and live.can_steer
+
+    async def steer(self, batch: Batch) -> bool:
+        """Hand further messages to the turn of `batch.run`. False: they were not given to the agent."""
+        live = self._live.running.get(batch.run)
+        if live is None or live.turn is None or not live.can_steer:
+            return False
+        taken = await live.turn.steer(build_prompt(batch, keeps_conversation=True))
+        if taken:
+            live.say(words.steered(len(batch.rows)))
+        return taken
+
     async def _turn(self, batch: Batch, stop: StopSignal, staff: Staff, live: LiveRun) -> Outcome:
-        agent = staff.agent
-        reply = self._reply(batch, words.header(batch.run, len(batch.rows), agent.name, batch.binding.project))
+        reply = self._house.reply(
+            batch, words.header(batch.run, len(batch.rows), staff.agent.name, batch.binding.project)
+        )
         self._warn(batch, reply)
-        turn = await self._prepare(batch, agent)
-        listener = Listener(batch, staff, reply, live, self._conversations)
+        listener = self._listener(batch, staff, reply, live)
+        if self._house.budget.is_spent():
+            return await verdict.refused(listener, words.over_budget(self._house.budget.per_day))
+        turn = await self._prepare(batch, staff)
+        listener.account.spent = turn.spent
         try:
-            run = await self._start(turn, agent, stop)
+            run = await self._begin(turn, batch, staff.agent, listener, stop)
         except (UserError, OSError) as exc:
             return await verdict.broken(listener, str(exc))
         if run is None:
             return await verdict.never_began(listener, stop.reason or "stop")
-        live.process = run.process
-        end = await Sitting(run, listener, stop, self._grace, self._group).until_dead()
-        if end.report.survivors:
+        live.turn, live.say = run, reply.notice
+        sitting = Sitting(
+            run,
+            listener,
+            stop,
+            self._house.interrupt_grace,
+            self._house.group,
+            lambda run, listener: self._rest(run, listener, stop),
+        )
+        end = await sitting.until_dead()
+        if end.report is not None and end.report.survivors:
             self._live.stuck[batch.run] = run.process
         return await verdict.outcome(listener, end)
 
-    def _warn(self, batch: Batch, reply: Reply) -> None:
-        if not self._launcher.hides_home and batch.session not in self._warned:
-            self._warned.add(batch.session)
-            reply.notice(words.sees_files())
+    def _listener(self, batch: Batch, staff: Staff, reply: Reply, live: LiveRun) -> Listener:
+        house, pulse = self._house, Pulse()
+        permitting = Permitting(batch, staff.agent.name, "host", staff.permissions.host, house.asking, reply, pulse)
+        return Listener(batch, staff, reply, live, house.conversations, house.budget, permitting, pulse, house.group)
 
-    async def _prepare(self, batch: Batch, agent: Agent) -> Turn:
-        native = await self._conversations.native(batch.session, agent.name, batch.binding.project)
+    def _warn(self, batch: Batch, reply: Reply) -> None:
+        if self._house.launcher.hides_home or batch.session in self._warned:
+            return
+        self._warned[batch.session] = None
+        while len(self._warned) > TOLD:
+            self._warned.popitem(last=False)
+        reply.notice(words.sees_files())
+
+    async def _prepare(self, batch: Batch, staff: Staff) -> Turn:
+        name, project = staff.agent.name, batch.binding.project
+        kept = await self._house.conversations.native(batch.session, name, project)
+        missed = await self._house.book.since_success(batch.session, name, project) if kept else []
         return Turn(
             run=batch.run,
             # Rows of an interrupted turn are handed over by the dispatcher only where they must be repeated.
-            prompt=build_prompt(batch, keeps_conversation=False),
-            cwd=self._scratch(batch.session),
-            native_session=native,
+            prompt=briefing.reminder(missed) + build_prompt(batch, keeps_conversation=False),
+            cwd=self._house.scratch(batch.session),
+            native_session=kept.native if kept else None,
+            spent=kept.spent if kept else None,
+            brief=briefing.brief(self._house.brief, batch) if staff.briefed else "",
             contained=lambda identity: self._contained(batch.run, identity),
             environ={"TUGBOT_RUN": str(batch.run), "TUGBOT_SESSION": batch.session},
         )
 
     async def _contained(self, run: int, identity: Identity) -> None:
         """The program waits behind its gate until the run is on disk as alive, disk full or not."""
-        known = replace(identity, method=self._launcher.name)
+        known = replace(identity, method=self._house.launcher.name)
         while True:
             try:
-                await self._book.update(run, state=RunState.RUNNING, containment=known)
+                await self._house.book.update(run, state=RunState.RUNNING, containment=known)
             except StoreUnavailable as exc:
                 log.warning("run %s waits: it cannot be recorded as alive (%s)", run, exc)
                 await asyncio.sleep(RECORD_PAUSE)
             else:
                 return
 
+    async def _begin(
+        self, turn: Turn, batch: Batch, agent: Agent, listener: Listener, stop: StopSignal
+    ) -> AgentRun | None:
+        """The agent that rests for this conversation, else one started anew."""
+        workspace = workspace_of(batch.rows[0])
+        holder = Holder(workspace, batch.session, agent.name, batch.binding.project, turn.native_session or "")
+        rest = await self._house.leases.take(workspace, holder)
+        if rest is not None and (run := await rest.run.again(turn)) is not None:
+            listener.idle = rest.idle
+            # Its processes live already; what has not happened yet is that anything was said to them.
+            listener.recorded = self._contained(batch.run, run.process.identity)
+            return run
+        if rest is not None:
+            await kill(rest.run.process)
+        return await self._start(turn, agent, stop)
+
+    async def _rest(self, run: AgentRun, listener: Listener, stop: StopSignal) -> bool:
+        """Let the agent rest after a turn that ended well. False: its processes are to be ended."""
+        batch, account, idle = listener.batch, listener.account, listener.idle
+        good = account.finished is not None and not account.finished.is_error
+        if not good or idle is None or account.native is None:
+            return False
+        workspace = workspace_of(batch.rows[0])
+        agent = listener.staff.agent.name
+        holder = Holder(workspace, batch.session, agent, batch.binding.project, account.native)
+        kept = await self._house.leases.keep(holder, Rest(run, idle))
+        if kept and stop.reason is not None:  # it came while we looked, and found nothing resting
+            await self._house.leases.end(batch.session)
+        return kept
+
     async def _start(self, turn: Turn, agent: Agent, stop: StopSignal) -> AgentRun | None:
         """None: stopped before it had begun; nothing is running then. Raises what the launcher raises."""
-        starting = self._group.create_task(as_value(agent.start(turn, self._launcher)), name=f"start {turn.run}")
-        stopping = self._group.create_task(stop.wait(), name=f"stop of start {turn.run}")
+        starting = self._house.group.create_task(
+            as_value(agent.start(turn, self._house.launcher)), name=f"start {turn.run}"
+        )
+        stopping = self._house.group.create_task(stop.wait(), name=f"stop of start {turn.run}")
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from bot.agents.base import KillReport
 from bot.runs import words
@@ -16,17 +17,32 @@ NOTHING = KillReport(found=0, seconds=0.0, verified=True)
 async def outcome(turn: Listener, end: End) -> Outcome:
     """What became of a turn whose processes were dealt with."""
     run, finished = turn.batch.run, turn.account.finished
-    if end.report.survivors:
-        return await _unkilled(turn, end.report)
+    report = end.report or NOTHING
+    if report.survivors:
+        return await _unkilled(turn, report)
     if end.cut == "signal":
-        return await _cut_off(turn, end.why, end.report, repeat=not turn.staff.agent.keeps_conversation)
+        return await _cut_off(turn, end.why, report, repeat=not turn.staff.agent.keeps_conversation)
     if end.cut == "limit":
-        trouble = words.limit(run, end.why, end.report)
-        return await _ended(turn, RunState.TIMED_OUT, end.why, end.report, trouble)
+        state = RunState.FAILED if turn.pulse.excess else RunState.TIMED_OUT
+        return await _ended(turn, state, end.why, report, words.limit(run, end.why, report))
     if finished is None or finished.is_error:
         why = finished.text if finished else end.why
-        return await _ended(turn, RunState.FAILED, why, end.report, words.failed(run, why))
+        return await _ended(turn, RunState.FAILED, why, end.report, _trouble(turn, why))
+    if turn.pulse.excess:  # told of its cost when all was done
+        turn.reply.notice(words.exceeded_at_the_end(turn.pulse.excess))
     return await _ended(turn, RunState.SUCCEEDED, "", end.report)
+
+
+def _trouble(turn: Listener, why: str) -> str:
+    run, limited = turn.batch.run, turn.account.limited
+    if limited is None:
+        return words.failed(run, why)
+    return words.rate_limited(run, turn.staff.agent.name, limited.until, time.time())
+
+
+async def refused(turn: Listener, why: str) -> Outcome:
+    """The turn was not begun: a limit forbids it."""
+    return await _ended(turn, RunState.FAILED, why, None, words.failed(turn.batch.run, why))
 
 
 async def broken(turn: Listener, why: str) -> Outcome:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.agents.base import KillReport, PermissionRequest
 from bot.runs.watch import brief
 from transports.fences import fenced
@@ -27,6 +29,55 @@ def failed(run: int, why: str) -> str:
 
 def limit(run: int, why: str, report: KillReport) -> str:
     return f"Run {run} was ended: {why}. {_gone(report)} `retry {run}` repeats it."
+
+
+def over_cost(cost: float, most: float) -> str:
+    return f"it cost ${cost:.2f}, more than its limit of ${most:.2f} (`max_cost`)"
+
+
+def over_budget(per_day: float) -> str:
+    return f"the budget of ${per_day:.2f} a day is spent (`max_cost_per_day`); it starts again at midnight"
+
+
+def exceeded_at_the_end(why: str) -> str:
+    return f"(Told only at its end: {why}.)"
+
+
+def rate_limited(run: int, agent: str, until: float | None, now: float) -> str:
+    """A limit of the model's provider, with when it ends: local time, and the date where that is not today."""
+    if until is None or until <= now:
+        return f"Run {run} was refused: {agent} has reached a limit of its provider. `retry {run}` tries again."
+    return (
+        f"Run {run} was refused: {agent} has reached a limit of its provider, which ends {moment(until, now)}. "
+        f"`retry {run} at reset` repeats it then."
+    )
+
+
+def moment(at: float, now: float) -> str:
+    """`at 14:05`, or `on 2026-11-22 at 14:05`, local time."""
+    then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
+    day = "" if then.date() == today.date() else f"on {then:%Y-%m-%d} "
+    return f"{day}at {then:%H:%M}"
+
+
+def waits(why: str, seconds: float) -> str:
+    return f"{why.rstrip('.')}; the agent tries again in {brief(seconds)}."
+
+
+def fresh(because: str) -> str:
+    return f"The earlier conversation could not be resumed ({because.rstrip('.')}), so the agent begins a new one."
+
+
+def steered(messages: int) -> str:
+    return f"{'1 more message was' if messages == 1 else f'{messages} more messages were'} handed to the agent."
+
+
+def denied(tool: str, why: str) -> str:
+    return f"Denied: {_one_line(tool)} ({why})."
+
+
+def withdrawn(tool: str) -> str:
+    return f"The agent no longer waits for an answer: {_one_line(tool)}."
 
 
 def interrupted(run: int) -> str:
@@ -55,10 +106,6 @@ def cut_output(limit_bytes: int, total: int) -> str:
     return f"(The answer went on to {total:,} bytes; {limit_bytes:,} are shown.)"
 
 
-def cannot_ask(tool: str) -> str:
-    return f"The agent asked for permission: {tool}. This version cannot ask you yet, so it was denied."
-
-
 SHOWN = 2000  # bytes of a permission request's input; `show all` shows the rest
 
 
@@ -70,7 +117,7 @@ def permission(run: int, agent: str, request: PermissionRequest, patience: float
     always = ", `allow always`" if any(option.kind == "allow_always" for option in request.options) else ""
     until = f" Without an answer it is denied in {brief(patience)}." if patience else ""
     return (
-        f"Run {run}: {agent} asks to use {request.tool}\n{fenced(shown)}{more}\n"
+        f"Run {run}: {agent} asks to use {_one_line(request.tool)}\n{fenced(shown)}{more}\n"
         f"Answer `allow`{always} or `deny [why]`.{until}"
     )
 
@@ -80,6 +127,10 @@ def sees_files() -> str:
         "Note: this machine allows no sandbox, so the agent can read your user's files. "
         "`tugbot doctor` names the package to install."
     )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
 
 
 def _gone(report: KillReport) -> str:

@@ -117,12 +117,16 @@ def _inner(info: FieldInfo | None) -> type[BaseModel] | None:
 def _table(keys: Sequence[str], model: type[BaseModel]) -> type[BaseModel] | None:
     """The model of a table; that of [agents.<name>] for any name."""
     found: type[BaseModel] | None = model
+    named: type[BaseModel] | None = None  # what the next key, a name that a person chose, stands for
     for key in keys:
+        if named is not None:
+            found, named = named, None
+            continue
         info = field_of(found, key) if found else None
         found = _inner(info)
         if info is not None and found is None:
-            return cast("type[BaseModel] | None", _values_of(info))
-    return found
+            named = cast("type[BaseModel] | None", _values_of(info))
+    return named or found
 
 
 def _values_of(info: FieldInfo) -> object:

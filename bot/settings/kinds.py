@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,18 @@ def _path(value: object) -> Path:
     raise ValueError("expected a path")
 
 
+def _money(value: object) -> float:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,9}(\.\d{1,6})?", value.strip(), re.ASCII):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ValueError("expected an amount")
+
+
+def _optional_money(value: object) -> float | None:
+    return None if value is None else _money(value)
+
+
 def _optional_duration(value: object) -> float | None:
     return None if value is None else parse_duration(value)
 
@@ -63,6 +76,9 @@ OptionalDuration: TypeAlias = Annotated[
     float | None, BeforeValidator(_optional_duration), Expected(DURATION, "duration")
 ]
 OptionalSize: TypeAlias = Annotated[int | None, BeforeValidator(_optional_size), Expected(SIZE, "size")]
+MONEY = "an amount in US dollars such as 0.5 or 20"
+Money: TypeAlias = Annotated[float, BeforeValidator(_money), Expected(MONEY, "money")]
+OptionalMoney: TypeAlias = Annotated[float | None, BeforeValidator(_optional_money), Expected(MONEY, "money")]
 Count: TypeAlias = Annotated[int, BeforeValidator(_count), Expected("a whole number")]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(_flag), Expected("true or false")]
 Text: TypeAlias = Annotated[str, Expected("text in quotes")]

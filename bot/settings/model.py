@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.agents.config import AgentConfig
+from bot.agents.config import AgentConfig, Permissions, Policy
 from bot.settings.kinds import (
     AgentName,
     Argument,
@@ -16,7 +16,9 @@ from bot.settings.kinds import (
     Duration,
     Expected,
     Flag,
+    Money,
     OptionalDuration,
+    OptionalMoney,
     OptionalSize,
     PathText,
     Private,
@@ -26,7 +28,22 @@ from bot.settings.kinds import (
 )
 from dispatcher.model import Limits
 
+BRIEF = (
+    "You are talking with {people} through a chat ({place}); you work in {project}. Keep answers short. Do not merge "
+    "or push unless you are asked to."
+)
 BUILT_IN_AGENTS = ("demo",)  # usable without an [agents.<name>] table
+
+
+POLICY = Expected('"ask", "allow" or "deny"')
+
+
+def _template(text: str) -> str:
+    try:
+        text.format(people="", place="", project="")
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise ValueError("names something else than {people}, {place} and {project} in braces") from None
+    return text
 
 
 class Section(BaseModel):
@@ -85,6 +102,32 @@ class RunsSettings(Section):
         ge=0,
         description="Bytes of answer text kept of one run; the rest is only counted. 0: no limit.",
     )
+    max_cost: Money = Field(
+        default=0.0,
+        ge=0,
+        description="US dollars after which a run is ended, where its agent reports its cost while it works. "
+        "0: no limit.",
+    )
+    max_cost_per_day: Money = Field(
+        default=0.0,
+        ge=0,
+        description="US dollars of all runs of one day, from midnight to midnight, as the agents report them. When "
+        "they are spent, runs under way are ended and none is begun. 0: no limit.",
+    )
+    permission_timeout: Duration = Field(
+        default=120.0,
+        ge=0,
+        description="Time people have to answer an agent's permission request; then it is denied. 0: no limit.",
+    )
+    warm_for: Duration = Field(
+        default=600.0,
+        ge=0,
+        description="How long an agent may rest between two turns of a conversation instead of being started again. "
+        "It rests only if nothing but itself is left of its turn. 0: every turn starts it anew.",
+    )
+    max_warm: Count = Field(
+        default=3, ge=0, description="Agents that may rest at the same time; the longest resting is ended for another."
+    )
 
 
 class RepliesSettings(Section):
@@ -121,12 +164,22 @@ class LogSettings(Section):
     )
 
 
+class PermissionSettings(Section):
+    """What becomes of an agent's permission requests."""
+
+    host: Annotated[Policy, POLICY] = "ask"
+    container: Annotated[Policy, POLICY] = "allow"
+
+
 class AgentSettings(Section):
     """One coding agent, in a table of its own: `[agents.<name>]`."""
 
-    backend: Annotated[Literal["demo", "command", "acp"], Expected('"demo", "command" or "acp"')] = Field(
-        description="How to talk to the program: `command` gives it the prompt on standard input and takes what it "
-        "prints as the answer; `acp` speaks the Agent Client Protocol; `demo` is the agent that ships with Tugbot."
+    backend: Annotated[
+        Literal["demo", "command", "acp", "claude"], Expected('"claude", "acp", "command" or "demo"')
+    ] = Field(
+        description="How to talk to the program: `claude` drives Claude Code; `acp` speaks the Agent Client Protocol; "
+        "`command` gives a program the prompt on standard input and takes what it prints as the answer; `demo` is the "
+        "agent that ships with Tugbot."
     )
     command: Annotated[
         tuple[Argument, ...], Expected("a list of texts: the program, then its arguments"), Private()
@@ -144,23 +197,44 @@ class AgentSettings(Section):
         default=(),
         description="Files and directories of yours that the agent may see and change; the rest of home is hidden.",
     )
+    credentials: Annotated[tuple[PathText, ...], Expected("a list of paths")] = Field(
+        default=(),
+        description="Login files of yours that the agent gets as copies of its own, readable for it alone; what it "
+        "changes in them is not kept.",
+    )
+    permissions: Annotated[PermissionSettings, Expected('a table such as { host = "ask", container = "allow" }')] = (
+        Field(
+            default=PermissionSettings(),
+            description="What becomes of its permission requests, in the sandbox on this machine (`host`) and inside a "
+            'project\'s container: `"ask"` the people in the chat, `"allow"` or `"deny"` all.',
+        )
+    )
     model: Annotated[str | None, Expected("text in quotes")] = Field(
-        default=None, description="The model to use: replaces `{model}` in the command, or is chosen through ACP."
+        default=None,
+        description="The model to use: replaces `{model}` in the command, or is chosen through the agent's protocol.",
+    )
+    tools: Annotated[tuple[Argument, ...], Expected("a list of names of tools")] = Field(
+        default=(),
+        description="The only tools the agent may use, by the agent's own names: Claude Code is told so, and "
+        "`{tools}` in a command is replaced by them, joined by commas. Empty: all.",
     )
     timeout: OptionalDuration = Field(default=None, ge=0, description="Like `runs.timeout`, for this agent.")
     idle_timeout: OptionalDuration = Field(default=None, ge=0, description="Like `runs.idle_timeout`, for this agent.")
     max_output: OptionalSize = Field(default=None, ge=0, description="Like `runs.max_output`, for this agent.")
+    max_cost: OptionalMoney = Field(default=None, ge=0, description="Like `runs.max_cost`, for this agent.")
 
     @model_validator(mode="after")
     def _has_what_the_backend_needs(self) -> Self:
         if self.backend != "demo" and not (self.command and self.command[0]):
             raise ValueError('needs command = ["program", "argument", …]')
-        if self.model is not None and not self._uses_model():
+        if self.model is not None and not self._uses("{model}", "acp", "claude"):
             raise ValueError("sets model, but nothing would use it: a command needs {model} among its arguments")
+        if self.tools and not self._uses("{tools}", "claude"):
+            raise ValueError("sets tools, but nothing would use them: a command needs {tools} among its arguments")
         return self
 
-    def _uses_model(self) -> bool:
-        return self.backend == "acp" or any("{model}" in part for part in self.command)
+    def _uses(self, placeholder: str, *backends: str) -> bool:
+        return self.backend in backends or any(placeholder in part for part in self.command)
 
 
 class Settings(BaseSettings):
@@ -181,6 +255,15 @@ class Settings(BaseSettings):
     )
     default_agent: Text = Field(
         default="auto", description="The agent that answers where nobody chose one. `auto` takes the first one usable."
+    )
+    brief: Annotated[
+        str,
+        AfterValidator(_template),
+        Expected("text in quotes that names {people}, {place} and {project} alone in braces"),
+    ] = Field(
+        default=BRIEF,
+        description="What an agent is told once per conversation, before the first message. `{people}`, `{place}` and "
+        "`{project}` are filled in. Empty: nothing. Agents of the backends `command` and `demo` are not told.",
     )
     dispatcher: DispatcherSettings = DispatcherSettings()
     runs: RunsSettings = RunsSettings()
@@ -221,8 +304,13 @@ class Settings(BaseSettings):
             command=own.command,
             env=own.env,
             paths=tuple(str(path) for path in own.paths),
+            credentials=tuple(str(path) for path in own.credentials),
+            tools=own.tools,
+            permissions=Permissions(own.permissions.host, own.permissions.container),
+            briefed=own.backend in ("acp", "claude"),
             model=own.model,
             timeout=self.runs.timeout if own.timeout is None else own.timeout,
             idle_timeout=self.runs.idle_timeout if own.idle_timeout is None else own.idle_timeout,
             max_output=self.runs.max_output if own.max_output is None else own.max_output,
+            max_cost=self.runs.max_cost if own.max_cost is None else own.max_cost,
         )

@@ -170,8 +170,24 @@ def test_unknown_names(toml: str, message: str) -> None:
         ("agents = 3", "bot.toml, line 1: agents must be a table of settings."),
         ("[agents]\nx = 3", "bot.toml, line 2: agents.x must be a table of settings."),
         ('data_dir = ""', "bot.toml, line 1: data_dir must be a path in quotes, not ''."),
-        ("[agents.x]", 'bot.toml, line 1: agents.x.backend is missing: write "demo", "command" or "acp".'),
+        ("[agents.x]", 'bot.toml, line 1: agents.x.backend is missing: write "claude", "acp", "command" or "demo".'),
         ('[agents.x]\nbackend = "command"', 'bot.toml, line 1: agents.x needs command = ["program", "argument", …].'),
+        (
+            '[agents.x]\nbackend = "acp"\ncommand = ["a"]\ntools = ["Bash"]',
+            "bot.toml, line 1: agents.x sets tools, but nothing would use them: a command needs {tools} among its arguments.",
+        ),
+        (
+            'brief = "hello {name}"',
+            "bot.toml, line 1: brief must be text in quotes that names {people}, {place} and {project} alone in braces, not 'hello {name}'.",
+        ),
+        (
+            '[agents.x]\nbackend = "demo"\npermissions = { host = "yes" }',
+            'bot.toml, line 3: agents.x.permissions.host must be "ask", "allow" or "deny", not \'yes\'.',
+        ),
+        (
+            "[runs]\nmax_cost = -1",
+            "bot.toml, line 2: runs.max_cost must be an amount in US dollars such as 0.5 or 20, at least 0, not -1.0.",
+        ),
         (
             '[agents.x]\nbackend = "command"\ncommand = ["a"]\nmodel = "m"',
             "bot.toml, line 1: agents.x sets model, but nothing would use it: a command needs {model} among its arguments.",
@@ -206,8 +222,8 @@ def test_wrong_values(toml: str, message: str) -> None:
          "a whole number, at least 1, not 'four'."),
         ("TUGBOT_DISPATCHER", "x", "environment variable TUGBOT_DISPATCHER: dispatcher must be a table of settings."),
         ("TUGBOT_AGENTS__R__ENV", '["A"]', "environment variable TUGBOT_AGENTS__R__ENV: agents.r.backend is missing: "
-         'write "demo", "command" or "acp".'),
-        ("TUGBOT_", "x", "environment variable TUGBOT_: there is no setting . Known here: agents, console, data_dir, "
+         'write "claude", "acp", "command" or "demo".'),
+        ("TUGBOT_", "x", "environment variable TUGBOT_: there is no setting . Known here: agents, brief, console, data_dir, "
          "database_url, default_agent, dispatcher, log, replies, runs."),
     ],
 )  # fmt: skip

@@ -1,0 +1,83 @@
+"""One turn's permission requests: answered by policy, or by people."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.agents.base import CANCELLED, AgentRun, PermissionOption, PermissionRequest
+from bot.agents.config import Place, Policy
+from bot.runs import words
+from bot.runs.asking import Answer, Asking, Decision
+from bot.runs.watch import Pulse
+from dispatcher.model import Batch
+
+log = logging.getLogger(__name__)
+
+# Kinds of options that carry out a decision, the best first. Never more than was decided: where only `always` is
+# offered, once is not.
+_KINDS: dict[Decision, tuple[str, ...]] = {
+    "once": ("allow_once",),
+    "always": ("allow_always", "allow_once"),
+    "deny": ("reject_once", "reject_always"),
+}
+
+
+class Says(Protocol):
+    def notice(self, text: str) -> None: ...
+
+
+class Permitting:
+    """Requests are answered from tasks of their own: the turn's other events go on meanwhile."""
+
+    def __init__(
+        self, batch: Batch, agent: str, place: Place, policy: Policy, asking: Asking, says: Says, pulse: Pulse
+    ) -> None:
+        self._batch = batch
+        self._agent = agent
+        self._place: Place = place
+        self._policy: Policy = policy
+        self._asking = asking
+        self._says = says
+        self._pulse = pulse
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, request: PermissionRequest, run: AgentRun, group: asyncio.TaskGroup) -> None:
+        task = group.create_task(self._settle(request, run), name=f"permission of run {self._batch.run}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """The turn is ending: nobody is asked any more, and answers come too late."""
+        for task in self._tasks:
+            task.cancel("the run ends")
+        self._asking.forget(self._batch.run)
+
+    async def _settle(self, request: PermissionRequest, run: AgentRun) -> None:
+        answer = await self._decide(request)
+        option = option_for(answer.decision, request.options)
+        try:
+            taken = await run.answer(request.id, option, answer.why)
+        except OSError as exc:  # the turn's own end tells the rest
+            log.info("an answer for run %s did not reach its agent: %s", self._batch.run, exc)
+            return
+        if not taken:
+            self._says.notice(words.withdrawn(request.tool))
+        elif not answer.by and answer.decision == "deny":
+            self._says.notice(words.denied(request.tool, answer.why))
+
+    async def _decide(self, request: PermissionRequest) -> Answer:
+        if self._policy == "allow":
+            return Answer("once", by="policy")
+        if self._policy == "deny":
+            return Answer("deny", f"the settings deny everything it asks for ({self._agent}, {self._place})")
+        with self._pulse.asking():
+            return await self._asking.ask(self._batch, self._agent, self._place, request)
+
+
+def option_for(decision: Decision, options: Sequence[PermissionOption]) -> str:
+    """The id of the offered option that does what was decided; CANCELLED where none does."""
+    by_kind = {option.kind: option.id for option in reversed(options)}
+    return next((by_kind[kind] for kind in _KINDS[decision] if kind in by_kind), CANCELLED)

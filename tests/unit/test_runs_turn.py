@@ -1,0 +1,380 @@
+"""Turns: what is asked, what is kept, what ends them. On virtual time, with agents that play a script."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.agents.base import AgentNotice, Finished, KillReport, RateLimited, Started, TextDelta, Usage, Waits
+from bot.agents.config import Permissions
+from bot.runs.watch import TurnLimits
+from bot.store.records import Conversation
+from dispatcher.model import RunState
+from tests.turns_world import SESSION, FakeAgent, FakeProcess, World, answer, live, question
+
+ANYONE = lambda question: True  # noqa: E731
+
+
+def process_of(world: World, turn: int = 0) -> FakeProcess:
+    process = world.agent.runs[turn].process
+    assert isinstance(process, FakeProcess)
+    return process
+
+
+# ---------------------------------------------------------------- permissions
+
+
+def asked(*, then: Any = "answer") -> FakeAgent:
+    return FakeAgent([[Started("n1"), question(), then, TextDelta("done"), Finished("end_turn")]])
+
+
+@pytest.mark.parametrize(("decision", "option"), [("once", "y"), ("always", "Y"), ("deny", "n")])
+def test_the_agent_gets_what_the_person_decided(decision: Any, option: str) -> None:
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(5)
+        assert "Bash" in world.shown[0].text
+        assert "cargo test" in world.shown[0].text
+        reaction = world.asking.answer(SESSION, decision, "not now", "Ann", ANYONE)
+        assert reaction.result == "taken"
+        assert (await turn).state is RunState.SUCCEEDED
+        assert world.agent.runs[0].answers == [("p1", option, "not now")]
+
+    live(asked(), test)
+
+
+def test_a_question_that_nobody_answers_is_denied_after_its_time() -> None:
+    async def test(world: World) -> None:
+        began = asyncio.get_running_loop().time()
+        assert (await world.play()).state is RunState.SUCCEEDED
+        assert asyncio.get_running_loop().time() - began == pytest.approx(120, abs=1)
+        assert world.agent.runs[0].answers == [("p1", "n", "nobody answered within 2 min")]
+        assert world.replies[0].notices == ["Denied: Bash (nobody answered within 2 min)."]
+        assert world.asking.answer(SESSION, "once", "", "Ann", ANYONE).result == "decided"
+
+    live(asked(), test)
+
+
+def test_a_question_ends_with_its_run() -> None:
+    async def test(world: World) -> None:
+        turn, signal = world.start()
+        await asyncio.sleep(5)
+        signal.request("stop")
+        assert (await turn).state is RunState.STOPPED
+        reaction = world.asking.answer(SESSION, "once", "", "Ann", ANYONE)
+        assert reaction.result == "ended"
+        assert world.agent.runs[0].answers == []  # the in-band interrupt denies what is open
+
+    live(asked(then="forever"), test)
+
+
+def test_only_those_who_may_decide() -> None:
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(5)
+        assert world.asking.answer(SESSION, "once", "", "Eve", lambda question: False).result == "forbidden"
+        assert world.asking.answer("matrix/other", "once", "", "Eve", ANYONE).result == "nothing"
+        assert world.agent.runs[0].answers == []
+        assert world.asking.answer(SESSION, "deny", "", "Ann", ANYONE).result == "taken"
+        assert world.asking.answer(SESSION, "once", "", "Ann", ANYONE).result != "taken"  # it acts once
+        await turn
+        assert [option for _, option, _ in world.agent.runs[0].answers] == ["n"]
+
+    live(asked(), test)
+
+
+@pytest.mark.parametrize(("policy", "option"), [("allow", "y"), ("deny", "n")])
+def test_a_policy_decides_without_asking(policy: Any, option: str) -> None:
+    async def test(world: World) -> None:
+        await world.play()
+        assert world.shown == []
+        assert world.agent.runs[0].answers[0][:2] == ("p1", option)
+
+    live(asked(), test, permissions=Permissions(host=policy))
+
+
+def test_a_long_input_is_cut_and_says_so() -> None:
+    agent = FakeAgent([[Started("n1"), question(text="é" * 3000), "answer", Finished("end_turn")]])
+
+    async def test(world: World) -> None:
+        await world.play()
+        text = world.shown[0].text
+        assert "4,000 more bytes; `show all`" in text
+        assert text.count("é") == 1000
+
+    live(agent, test)
+
+
+def test_waiting_for_a_person_is_not_idle() -> None:
+    async def test(world: World) -> None:
+        assert (await world.play()).state is RunState.SUCCEEDED
+
+    live(asked(), test, limits=TurnLimits(idle_timeout=10), permission_timeout=300)
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_an_announced_wait_is_not_idle_and_silence_is() -> None:
+    agent = FakeAgent([[Started("n1"), Waits(100, "overloaded"), 105, Finished("end_turn")], [Started("n1"), 105]])
+
+    async def test(world: World) -> None:
+        assert (await world.play()).state is RunState.SUCCEEDED
+        assert world.replies[0].notices == ["overloaded; the agent tries again in 100 s."]
+        assert (await world.play()).state is RunState.TIMED_OUT
+
+    live(agent, test, limits=TurnLimits(idle_timeout=10))
+
+
+def test_a_run_that_costs_too_much_is_ended() -> None:
+    agent = FakeAgent([[Started("n1"), Usage(cost_delta=0.3), 1, Usage(cost_delta=0.3), "forever"]])
+
+    async def test(world: World) -> None:
+        outcome = await world.play()
+        assert outcome.state is RunState.FAILED
+        assert "it cost $0.60, more than its limit of $0.50" in outcome.notices[0].text
+        assert outcome.record["cost"] == pytest.approx(0.6)
+        assert process_of(world).kills == 1
+
+    live(agent, test, limits=TurnLimits(max_cost=0.5))
+
+
+def test_the_days_budget_ends_runs_and_begins_none() -> None:
+    agent = FakeAgent([[Started("n1"), Usage(cost_delta=0.6), "forever"]])
+    now = [1_800_000_000.0]
+
+    async def test(world: World) -> None:
+        assert (await world.play()).state is RunState.FAILED
+        refused = await world.play()
+        assert refused.state is RunState.FAILED
+        assert "the budget of $0.50 a day is spent" in refused.notices[0].text
+        assert world.agent.started == 1
+        now[0] += 86_400
+        await world.play()
+        assert world.agent.started == 2
+
+    live(agent, test, per_day=0.5, now=lambda: now[0])
+
+
+def test_a_hard_rate_limit_names_its_end_and_a_soft_one_marks_nothing() -> None:
+    until = 4_000_000_000.0
+    agent = FakeAgent(
+        [
+            [Started("n1"), RateLimited(False, until), TextDelta("ok"), Finished("end_turn")],
+            [Started("n1"), RateLimited(True, until), Finished("error", True, "limit reached")],
+            [Started("n1"), RateLimited(True, until), TextDelta("got through"), Finished("end_turn")],
+        ]
+    )
+
+    async def test(world: World) -> None:
+        soft, hard, overcome = [await world.play() for _ in range(3)]
+        assert (soft.state, soft.record["resets_at"]) == (RunState.SUCCEEDED, None)
+        assert (hard.state, hard.record["resets_at"]) == (RunState.FAILED, until)
+        assert "`retry 2 at reset`" in hard.notices[0].text
+        assert (overcome.state, overcome.record["resets_at"]) == (RunState.SUCCEEDED, None)
+
+    live(agent, test)
+
+
+# ---------------------------------------------------------------- warm turns
+
+
+def test_an_agent_rests_between_the_turns_of_a_conversation() -> None:
+    async def test(world: World) -> None:
+        first, second = await world.play("one"), await world.play("two")
+        assert (first.state, second.state) == (RunState.SUCCEEDED, RunState.SUCCEEDED)
+        assert (world.agent.started, world.agent.warm) == (1, 1)
+        assert first.record["kill_report"] is None
+        # The second turn's run is on record as alive before anything is said to the agent.
+        assert [(update["run"], update["state"]) for update in world.updates] == [(1, "running"), (2, "running")]
+        assert process_of(world).kills == 0
+
+    world = live(FakeAgent([answer()]), test)
+    assert process_of(world).kills == 1  # with the bot
+
+
+def test_what_left_something_behind_does_not_rest() -> None:
+    agent = FakeAgent([[Started("n1"), 1, Finished("end_turn")]])
+
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(0.5)
+        process_of(world).pids = frozenset({100, 4711})
+        outcome = await turn
+        assert outcome.state is RunState.SUCCEEDED
+        assert outcome.record["kill_report"] is not None
+        assert process_of(world).kills == 1
+
+    live(agent, test)
+
+
+@pytest.mark.parametrize("ending", ["stop", "time", "exit", "crowd", "other agent"])
+def test_a_lease_ends_with_proof(ending: str) -> None:
+    async def test(world: World) -> None:
+        await world.play()
+        process = process_of(world)
+        assert process.kills == 0
+        match ending:
+            case "stop":
+                assert await world.leases.end(SESSION) == (process.report,)
+                assert await world.leases.end(SESSION) == ()
+            case "time":
+                await asyncio.sleep(601)
+            case "exit":
+                process.leave(1)
+                await asyncio.sleep(0.1)
+            case "crowd":
+                for number in range(3):
+                    await world.start(world.batch(session=f"console/{number}"))[0]
+                await asyncio.sleep(0.1)
+            case "other agent":
+                assert await world.leases.take(f"session/{SESSION}", None) is None
+        assert process.kills == 1
+        started = world.agent.started
+        await world.play()
+        assert world.agent.started == started + 1
+
+    live(FakeAgent([answer()]), test)
+
+
+def test_a_stop_while_an_agent_is_about_to_rest_ends_it() -> None:
+    agent = FakeAgent([[Started("n1"), 1, Finished("end_turn")]])
+
+    async def test(world: World) -> None:
+        turn, signal = world.start()
+        await asyncio.sleep(0.5)
+        process = process_of(world)
+        process.pids = frozenset({100, 4711})
+        await asyncio.sleep(0.55)  # the turn is over, its last child is not gone yet
+        signal.request("stop")
+        process.pids = frozenset({100})
+        await turn
+        assert process.kills == 1
+
+    live(agent, test)
+
+
+@pytest.mark.parametrize("bad", [Finished("error", True, "no"), Finished("exit", True)])
+def test_a_turn_that_failed_leaves_nothing_warm(bad: Finished) -> None:
+    async def test(world: World) -> None:
+        await world.play()
+        assert process_of(world).kills == 1
+
+    live(FakeAgent([[Started("n1"), bad]]), test)
+
+
+def test_processes_that_would_outlive_the_bot_do_not_rest() -> None:
+    agent = FakeAgent([[Started("n1"), 1, Finished("end_turn")]])
+
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(0.5)
+        process_of(world).pids = None
+        await turn
+        assert process_of(world).kills == 1
+
+    live(agent, test)
+
+
+def test_no_rest_where_the_settings_forbid_it() -> None:
+    async def test(world: World) -> None:
+        await world.play()
+        assert process_of(world).kills == 1
+
+    live(FakeAgent([answer()]), test, warm_for=0)
+
+
+# ---------------------------------------------------------------- steering
+
+
+def test_a_turn_takes_further_text_while_it_runs() -> None:
+    agent = FakeAgent([[1, Started("n1"), 5, Finished("end_turn")]], can_steer=True)
+
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(0.5)
+        assert not world.turns.can_steer(1)  # nothing was said to it yet
+        await asyncio.sleep(1)
+        assert world.turns.can_steer(1)
+        further = world.batch("and this")
+        assert await world.turns.steer(type(further)(1, further.rows))
+        assert world.agent.steered == ["and this"]
+        assert world.replies[0].notices == ["1 more message was handed to the agent."]
+        await turn
+        assert not world.turns.can_steer(1)
+        assert not await world.turns.steer(type(further)(1, further.rows))
+
+    live(agent, test)
+
+
+def test_an_agent_that_cannot_be_steered_is_not() -> None:
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(1)
+        assert not world.turns.can_steer(1)
+        await turn
+
+    live(FakeAgent([[Started("n1"), 5, Finished("end_turn")]]), test)
+
+
+# ---------------------------------------------------------------- conversations
+
+
+def test_the_conversation_and_its_cost_so_far_are_kept() -> None:
+    agent = FakeAgent(
+        [answer(Usage(cost_delta=0.1, cost_total=0.1)), [Started("n1", resumed=True), Finished("end_turn")]]
+    )
+
+    async def test(world: World) -> None:
+        await world.play()
+        assert world.conversations[SESSION, "fake", None] == Conversation("n1", 0.1)
+        await world.play()
+        assert world.agent.turns[1].native_session == "n1"
+        assert world.agent.turns[1].spent == 0.1
+        assert world.conversations[SESSION, "fake", None] == Conversation("n1", 0.1)
+
+    live(agent, test)
+
+
+def test_a_conversation_that_could_not_be_resumed_costs_from_nothing() -> None:
+    lost = [Started("n2", fresh_because="it is gone"), Finished("end_turn")]
+
+    async def test(world: World) -> None:
+        world.conversations[SESSION, "fake", None] = Conversation("n1", 5.0)
+        await world.play()
+        assert world.conversations[SESSION, "fake", None] == Conversation("n2", None)
+        assert "could not be resumed (it is gone)" in world.replies[0].notices[0]
+
+    live(FakeAgent([lost]), test)
+
+
+def test_the_brief_names_people_and_place() -> None:
+    async def test(world: World) -> None:
+        await world.play()
+        assert world.agent.turns[0].brief == "Ann, console, no project, only a directory."
+
+    live(FakeAgent([answer()]), test, briefed=True, brief="{people}, {place}, {project}.")
+
+
+def test_a_kill_that_proves_nothing_is_told() -> None:
+    agent = FakeAgent([[Started("n1"), 1, Finished("error", True, "broken")]])
+
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(0.5)
+        process_of(world).report = KillReport(1, 0.1, False, (4711,), "fake")
+        outcome = await turn
+        assert outcome.state is RunState.FAILED_TO_KILL
+        assert world.live.stuck[1] is process_of(world)
+
+    live(agent, test)
+
+
+def test_notices_of_the_agent_are_shown() -> None:
+    async def test(world: World) -> None:
+        await world.play()
+        assert world.replies[0].notices == ["careful"]
+
+    live(FakeAgent([answer(AgentNotice("careful"))]), test)
