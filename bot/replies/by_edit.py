@@ -49,8 +49,8 @@ class ByEdit:
         self._growing.text(delta)
         self._wake.set()
 
-    def tool(self, line: str) -> None:
-        self._growing.aside(line)
+    def tool(self, line: str, key: str = "", ended: bool = True) -> None:
+        self._growing.aside(line, key)
         self._wake.set()
 
     def mute(self) -> None:

@@ -38,6 +38,7 @@ class Page:
 class _Block:
     text: str
     aside: bool
+    key: str = ""  # by which an aside is replaced
 
 
 class Growing:
@@ -54,12 +55,20 @@ class Growing:
     def text(self, delta: str) -> None:
         self._fresh.append(delta)
 
-    def aside(self, line: str) -> None:
-        """Put `line`, made one line, behind what was said before it."""
+    def aside(self, line: str, key: str = "") -> None:
+        """Put `line`, made one line, behind what was said before it; or in place of the one of the same key.
+
+        One on an earlier page stays as it is, for that message is finished; the new line stands behind the rest then.
+        """
         self._join()
-        if line := _one_line(line, self._limit):
-            self._hold_back()
-            self._blocks.append(_Block(line, aside=True))
+        if not (line := _one_line(line, self._limit)):
+            return
+        former = next((block for block in self._blocks if key and block.key == key), None)
+        if former is not None:
+            former.text = line
+            return
+        self._hold_back()
+        self._blocks.append(_Block(line, aside=True, key=key))
 
     def page(self, *, final: bool = False) -> Page:
         """The current page as far as it goes. What may become a fence is held back, unless this is `final`."""

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds that the end of a run waits for live output under way
 MARKS = {"completed": "✔", "failed": "✘"}
+UNDER_WAY = "…"  # as long as the marks, so that a line that changes moves nothing else
 
 
 class Live(Protocol):
@@ -29,7 +30,12 @@ class Live(Protocol):
 
     def text(self, delta: str) -> None: ...
 
-    def tool(self, line: str) -> None: ...
+    def tool(self, line: str, key: str = "", ended: bool = True) -> None:
+        """A line about the work. Where lines can change, a later one of the same key takes its place.
+
+        Where they cannot, only one that has `ended` is shown.
+        """
+        ...
 
     async def close(self) -> str:
         """Stop showing; what of the text was not shown."""
@@ -55,11 +61,11 @@ class ReplyWriter:
         self._live.text(delta)
 
     def tool(self, call: ToolCall) -> None:
-        """Show a call once it has ended; agents may report its end only, or more than once."""
-        mark = MARKS.get(call.status)
-        if mark and self._tools.get(call.id) != mark:
-            self._tools[call.id] = mark
-            self._live.tool(f"▸ {' '.join(call.title.split())[:200]} {mark}")
+        """One line for each call, updated in place; agents may report its end only, or more than once."""
+        line = f"▸ {' '.join(call.title.split())[:200]} {MARKS.get(call.status, UNDER_WAY)}"
+        if self._tools.get(call.id) != line:
+            self._tools[call.id] = line
+            self._live.tool(line, call.id, call.status in MARKS)
 
     def notice(self, text: str) -> None:
         self._live.tool(text)
@@ -116,7 +122,7 @@ class Final:
     def text(self, delta: str) -> None:
         self._text.append(delta)
 
-    def tool(self, line: str) -> None:
+    def tool(self, line: str, key: str = "", ended: bool = True) -> None:
         """Not part of the answer."""
 
     def mute(self) -> None:
@@ -173,6 +179,7 @@ class ByParagraph(Sending):
         self._target = target
         self._paragraphs = Paragraphs(transport.capabilities.max_length)
         self._queue: list[tuple[str, str]] = [("header", header)] if header else []
+        self._ended: set[str] = set()  # calls that were shown
         self._muted = False
         super().__init__(transport, group, f"reply {run}")
 
@@ -180,7 +187,10 @@ class ByParagraph(Sending):
         self._queue += [("stream", paragraph) for paragraph in self._paragraphs.feed(delta)]
         self.poke()
 
-    def tool(self, line: str) -> None:
+    def tool(self, line: str, key: str = "", ended: bool = True) -> None:
+        if not ended or (key and key in self._ended):
+            return
+        self._ended.add(key)
         # What was said before the call is shown before it.
         self._queue += [*(("stream", part) for part in self._paragraphs.rest()), ("tool", line)]
         self.poke()

@@ -77,6 +77,34 @@ def test_header_tools_and_words_stand_in_the_order_they_came() -> None:
     play(script)
 
 
+def test_a_call_has_one_line_that_changes_in_place() -> None:
+    async def script(reply: ByEdit, network: Network) -> None:
+        writer = ReplyWriter(8, "fake/room", reply, max_length=1000, footers=True)
+        writer.tool(ToolCall("1", "cargo test", status="pending"))
+        writer.text("Meanwhile.")
+        await asyncio.sleep(3)
+        assert network.texts() == [f"{HEADER}\n▸ cargo test …\n\nMeanwhile."]
+        writer.tool(ToolCall("1", "cargo test", status="completed"))
+        writer.tool(ToolCall("2", "cargo fmt", status="failed"))
+        await reply.close()
+        assert network.texts() == [f"{HEADER}\n▸ cargo test ✔\n\nMeanwhile.\n\n▸ cargo fmt ✘"]
+
+    play(script)
+
+
+def test_a_call_that_ends_on_a_later_page_says_so_there() -> None:
+    async def script(reply: ByEdit, network: Network) -> None:
+        reply.tool("▸ build …", "1", ended=False)
+        reply.text("word " * 40)
+        await asyncio.sleep(3)
+        reply.tool("▸ build ✔", "1")
+        await reply.close()
+        assert "▸ build …" in network.texts()[0]
+        assert network.texts()[-1].endswith("▸ build ✔")
+
+    play(script, limit=100)
+
+
 def test_the_header_is_shown_at_once_and_the_end_does_not_wait() -> None:
     async def script(reply: ByEdit, network: Network) -> None:
         await asyncio.sleep(1)
@@ -263,7 +291,9 @@ async def told(deltas: list[tuple[str, float, bool]], limit: int, plan: list[Exc
         for number, (delta, pause, tool) in enumerate(deltas):
             writer.text(delta)
             if tool:
-                writer.tool(ToolCall(str(number), "read", status="completed"))
+                # Each call is begun, renamed and ended, with words in between.
+                title, status = ("read", "in_progress") if number % 3 else ("read a file of a long name", "completed")
+                writer.tool(ToolCall(str(number // 3), title, status=status))  # type: ignore[arg-type]
             await asyncio.sleep(pause)
         assert_pace(network.times)
         notices = await writer.finish("— 3 s")
