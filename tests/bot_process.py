@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,26 @@ def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, 
 
 
 class BotProcess:
-    def __init__(self, place: Path, config: str = "", *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        place: Path,
+        config: str = "",
+        *,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+        uid: int | None = None,
+    ) -> None:
         self.place = place
         self.data = place / "data"
         (place / "bot.toml").write_text(config)
         where = ["--config", str(place / "bot.toml"), "--data", str(self.data), "--input", "jsonl"]
         self.process = subprocess.Popen(
-            [*COMMAND, *where],
+            [*command, *where],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(place, env),
+            **({} if uid is None or os.getuid() != 0 else {"user": uid, "group": uid, "extra_groups": []}),  # type: ignore[arg-type]
         )
         self.said: list[dict[str, Any]] = []
         self.stderr = b""
