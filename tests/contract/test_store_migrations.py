@@ -82,7 +82,8 @@ def downgraded(url: str) -> None:
 OLD = (
     "INSERT INTO incarnation (id, number, pid, boot_id, host, started_at) VALUES (1, 7, 1, '', '', 0)",
     "INSERT INTO runs (id, kind, session, requested_by, state, target, queued_at, ended_at, cost, tokens_in,"
-    " tokens_out, prompt, agent) VALUES (3, 'agent', 'console/local', 'Ada', 'failed', 't', 1, 2, 0.5, 0, 0, 'precious', 'demo')",
+    " tokens_out, prompt, agent)"
+    " VALUES (3, 'agent', 'console/local', 'Ada', 'failed', 't', 1, 2, 0.5, 0, 0, 'precious', 'demo')",
     "INSERT INTO native_sessions (session, agent, project, native, incarnation)"
     " VALUES ('console/local', 'demo', '', 'n1', 7)",
 )
