@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agents.acp import AcpAgent
-from bot.agents.base import Agent
+from bot.agents.base import Agent, PrivateFile
+from bot.agents.claude import ClaudeAgent
 from bot.agents.command import CommandAgent
 from bot.agents.config import AgentConfig
 from bot.agents.demo import demo_agent
@@ -18,8 +20,8 @@ class BackendUnknown(OperatorError):
     """[agents.{agent}]: there is no backend `{backend}`; there are {backends}."""
 
 
-class ModelUnused(OperatorError):
-    """[agents.{agent}]: `model` is set, but nothing in `command` says {{model}}, so it would change nothing."""
+class SettingUnused(OperatorError):
+    """[agents.{agent}]: `{name}` is set, but nothing in `command` says {{{name}}}, so it would change nothing."""
 
 
 def build_agents(
@@ -27,7 +29,7 @@ def build_agents(
 ) -> dict[str, Agent]:
     """Agents by name. `environ` is the bot's own environment, of which each agent gets its part.
 
-    Raises BackendUnknown, ModelUnused.
+    Raises BackendUnknown, SettingUnused.
     """
     return {config.name: _build(config, environ, home, secrets or {}) for config in configs}
 
@@ -37,35 +39,79 @@ def missing_variables(config: AgentConfig, environ: Mapping[str, str], secrets: 
     return child_environment(environ, config.env, secrets).missing
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an agent is given on this machine."""
+
+    env: Mapping[str, str]
+    writable: tuple[Path, ...]
+    private: tuple[PrivateFile, ...]
+
+
 def _build(config: AgentConfig, environ: Mapping[str, str], home: Path, secrets: Mapping[str, str]) -> Agent:
     make = BACKENDS.get(config.backend)
     if make is None:
         raise BackendUnknown(agent=config.name, backend=config.backend, backends=", ".join(BACKENDS))
-    writable = tuple(_expand(path, home) for path in config.paths)
-    return make(config, child_environment(environ, config.env, secrets).values, writable)
+    for value, name in ((config.model, "model"), (config.tools, "tools")):
+        if value and not _uses(config, name):
+            raise SettingUnused(agent=config.name, name=name)
+    env = child_environment(environ, config.env, secrets).values
+    private = tuple(PrivateFile(path, path) for each in config.credentials for path in [_expand(each, home)])
+    return make(config, Means(env, tuple(_expand(path, home) for path in config.paths), private))
 
 
-def _acp(config: AgentConfig, env: Mapping[str, str], writable: tuple[Path, ...]) -> Agent:
-    return AcpAgent(config.name, config.command, env, writable, model=config.model)
+def _uses(config: AgentConfig, name: str) -> bool:
+    return any(f"{{{name}}}" in part for part in config.command) or name in SETTABLE.get(config.backend, ())
 
 
-def _command(config: AgentConfig, env: Mapping[str, str], writable: tuple[Path, ...]) -> Agent:
-    if config.model and not any("{model}" in part for part in config.command):
-        raise ModelUnused(agent=config.name)
-    return CommandAgent(config.name, config.command, env, writable, model=config.model)
+def _claude(config: AgentConfig, means: Means) -> Agent:
+    return ClaudeAgent(
+        config.name,
+        config.command,
+        means.env,
+        means.writable,
+        private=means.private,
+        model=config.model,
+        tools=config.tools,
+    )
 
 
-def _demo(config: AgentConfig, env: Mapping[str, str], writable: tuple[Path, ...]) -> Agent:
-    if config.model:
-        raise ModelUnused(agent=config.name)
-    return demo_agent(config.name, env)
+def _acp(config: AgentConfig, means: Means) -> Agent:
+    return AcpAgent(
+        config.name,
+        config.command,
+        means.env,
+        means.writable,
+        private=means.private,
+        model=config.model,
+        tools=config.tools,
+    )
 
 
-BACKENDS: Mapping[str, Callable[[AgentConfig, Mapping[str, str], tuple[Path, ...]], Agent]] = {
+def _command(config: AgentConfig, means: Means) -> Agent:
+    return CommandAgent(
+        config.name,
+        config.command,
+        means.env,
+        means.writable,
+        private=means.private,
+        model=config.model,
+        tools=config.tools,
+    )
+
+
+def _demo(config: AgentConfig, means: Means) -> Agent:
+    return demo_agent(config.name, means.env)
+
+
+BACKENDS: Mapping[str, Callable[[AgentConfig, Means], Agent]] = {
     "acp": _acp,
+    "claude": _claude,
     "command": _command,
     "demo": _demo,
 }
+# What a backend can set without a place for it in the command.
+SETTABLE: Mapping[str, tuple[str, ...]] = {"acp": ("model",), "claude": ("model", "tools")}
 
 
 def _expand(path: str, home: Path) -> Path:

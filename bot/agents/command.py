@@ -9,10 +9,21 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.agents.base import AgentEvent, Finished, Launcher, LaunchFailed, Process, Spawn, Started, TextDelta, Turn
+from bot.agents.base import (
+    AgentEvent,
+    Finished,
+    Launcher,
+    LaunchFailed,
+    PrivateFile,
+    Process,
+    Spawn,
+    Started,
+    TextDelta,
+    Turn,
+)
 from bot.agents.ending import exited
 from bot.agents.output import GRACE, Output, close_stdin
-from bot.agents.program import find_program, visible_paths, with_model
+from bot.agents.program import filled, find_program, visible_paths
 from bot.agents.text import Decoder
 
 CHUNK = 64 * 1024  # bytes read at once; also the reader's limit, so little waits in memory behind a slow reader
@@ -26,7 +37,9 @@ class CommandAgent:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)  # complete; may hold secrets, hence no repr
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    private: tuple[PrivateFile, ...] = ()
     model: str | None = None
+    tools: tuple[str, ...] = ()  # fills `{tools}`, joined by commas
     keeps_conversation: bool = False
     can_steer: bool = False
 
@@ -34,7 +47,7 @@ class CommandAgent:
         env = {**self.env, **turn.environ}
         program = find_program(self.name, self.command[0], env, turn.cwd)
         file = self._write_prompt(turn)
-        argv = (program, *_with_file(with_model(self.command[1:], self.model), file))
+        argv = (program, *_with_file(filled(self.command[1:], self.model, self.tools), file))
         try:
             process = await launcher.spawn(self._spawn(argv, env, turn))
         except BaseException:

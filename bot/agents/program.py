@@ -40,9 +40,11 @@ def install_hint(agent: str, program: str) -> str:
     return f"{how}, or set `command` in `[agents.{agent}]` of bot.toml."
 
 
-def with_model(command: tuple[str, ...], model: str | None) -> tuple[str, ...]:
-    """The command with `{model}` filled in, whole arguments only, after splitting: a name is never parsed again."""
-    return tuple(part.replace("{model}", model) if model else part for part in command)
+def filled(command: tuple[str, ...], model: str | None, tools: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The command with `{model}` and `{tools}` filled in, after splitting: what is filled in is never parsed again."""
+    if model:
+        command = tuple(part.replace("{model}", model) for part in command)
+    return tuple(part.replace("{tools}", ",".join(tools)) for part in command) if tools else command
 
 
 def visible_paths(argv: tuple[str, ...], env: Mapping[str, str]) -> tuple[Path, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.agents.base import Launcher, Spawn, Turn
-from bot.agents.program import find_program, visible_paths, with_model
+from bot.agents.base import Launcher, PrivateFile, Spawn, Turn
+from bot.agents.program import filled, find_program, visible_paths
 
 if TYPE_CHECKING:
     from bot.agents.acp.run import AcpRun
@@ -21,7 +21,9 @@ class AcpAgent:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)  # complete; may hold secrets, hence no repr
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    private: tuple[PrivateFile, ...] = ()
     model: str | None = None
+    tools: tuple[str, ...] = ()  # fills `{tools}`, joined by commas
     handshake: float = 60.0  # seconds for initialize and opening the session: node programs need up to 10
     keeps_conversation: bool = True
     can_steer: bool = False
@@ -31,9 +33,9 @@ class AcpAgent:
 
         env = {**self.env, **turn.environ}
         program = find_program(self.name, self.command[0], env, turn.cwd)
-        argv = (program, *with_model(self.command[1:], self.model))
+        argv = (program, *filled(self.command[1:], self.model, self.tools))
         readable = (*self.readable, *visible_paths(argv, env))
-        spawn = Spawn(argv, env, turn.cwd, self.writable, readable, contained=turn.contained)
+        spawn = Spawn(argv, env, turn.cwd, self.writable, readable, self.private, contained=turn.contained)
         in_argv = any("{model}" in part for part in self.command)
         process = await launcher.spawn(spawn)
         return AcpRun(self.name, process, turn, None if in_argv else self.model, self.handshake)
