@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dispatcher.model import Batch, Ledger, Outcome, Queue, RunState
+from dispatcher.model import Batch, Ledger, Outcome, Queue, Row, RunState
 
 FAILURES = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.FAILED_TO_KILL})
 
@@ -25,6 +25,12 @@ class Announcing:
 
     async def claim(self, session: str, ids: Sequence[int]) -> Batch | None:
         return await self._ledger.claim(session, ids)
+
+    async def join(self, run: int, session: str, ids: Sequence[int]) -> tuple[Row, ...]:
+        return await self._ledger.join(run, session, ids)
+
+    async def give_back(self, run: int, ids: Sequence[int]) -> int:
+        return await self._ledger.give_back(run, ids)
 
     async def finish(self, batch: Batch, outcome: Outcome) -> None:
         await self._ledger.finish(batch, outcome)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from dispatcher import refusals
-from dispatcher.decide import Due, Idle, Interrupt, Verdict, Wait, decide
+from dispatcher.decide import Due, Idle, Interrupt, Steer, Verdict, Wait, decide
 from dispatcher.execution import Execution, Insist
 from dispatcher.lane import Lane, Running, size
 from dispatcher.line import Line
@@ -35,6 +35,7 @@ from dispatcher.model import (
     Stopped,
     StoreUnavailable,
 )
+from dispatcher.steering import Steering
 from dispatcher.stops import Stops
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Dispatcher:
         self._ledger = ledger
         self._insist = Insist(observer, limits.retry_delay)
         self._execution = Execution(ledger, handler, self._insist, limits, group)
+        self._steering = Steering(ledger, handler, observer, self._insist, group)
         self._limits = limits
         self._group = group
         self._loop = asyncio.get_running_loop()
@@ -133,6 +135,7 @@ class Dispatcher:
         lane = self._lanes.get(session)
         run = lane.run if lane else None
         if run is not None:
+            run.stopped_upto = mark
             run.signal.request(reason)
         return asyncio.shield(self._spawn(self._stops.perform(session, mark, run), f"stop {session}"))
 
@@ -213,7 +216,7 @@ class Dispatcher:
                     await lane.wake.wait()
                 case Wait(until):
                     self._line.withdraw(lane)
-                    await self._sleep(lane, until)
+                    await self._sleep(lane, lane.ask_at if until is None else until)
                 case Due(ids):
                     # Nothing is awaited between the verdict and the launch, so the verdict still holds.
                     if self._line.admit(lane, ids):
@@ -223,10 +226,14 @@ class Dispatcher:
                 case Interrupt():
                     self._interrupt(lane)
                     await lane.wake.wait()
+                case Steer(ids):
+                    self._steer(lane, ids)
+                    await lane.wake.wait()
 
     async def _verdict(self, lane: Lane) -> Verdict:
         queue = await self._look(lane)
         now = self._loop.time()
+        lane.ask_at = None
         if queue is None or lane.retry_at > now:
             return Wait(lane.retry_at)
         # A stop that came while the rows were being read counts already.
@@ -241,6 +248,7 @@ class Dispatcher:
             hurried_upto=lane.hurried_upto,
             now=now,
             limits=self._limits,
+            steerable=self._steering.binding(lane) if lane.rows and queue.mode == "steer" else None,
         )
 
     async def _look(self, lane: Lane) -> Queue | None:
@@ -280,6 +288,19 @@ class Dispatcher:
     def _launch(self, lane: Lane, ids: tuple[int, ...]) -> None:
         run = lane.run = Running(self._loop.time(), self._line.leave(lane))
         self._spawn(self._run(lane, run, ids), f"run {lane.session}")
+
+    def _steer(self, lane: Lane, ids: tuple[int, ...]) -> None:
+        # Made in the tick of the verdict, so that the run's end waits for it, and a second one is never begun.
+        if (run := lane.run) is not None:
+            run.steering = self._spawn(self._steered(lane, run, ids), f"steer {lane.session}")
+
+    async def _steered(self, lane: Lane, run: Running, ids: tuple[int, ...]) -> None:
+        try:
+            await self._steering.perform(lane, run, ids)
+        finally:
+            run.steering = None
+            lane.episode = self._inbox.last_id
+            self.wake(lane.session)
 
     def _interrupt(self, lane: Lane) -> None:
         # Before the hand-over there is no turn to interrupt; the lane is woken when there is one.

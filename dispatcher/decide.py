@@ -43,26 +43,49 @@ class Interrupt:
     """A new batch is due and the session wants it to replace the running turn."""
 
 
-Verdict: TypeAlias = Idle | Wait | Due | Interrupt
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """The running turn is to be given these rows now."""
+
+    ids: tuple[int, ...]  # oldest first, never empty
+
+
+Verdict: TypeAlias = Idle | Wait | Due | Interrupt | Steer
 
 
 def decide(
-    rows: Sequence[Pending], *, running: bool, mode: Mode, hurried_upto: int, now: float, limits: Limits
+    rows: Sequence[Pending],
+    *,
+    running: bool,
+    mode: Mode,
+    hurried_upto: int,
+    now: float,
+    limits: Limits,
+    steerable: Binding | None = None,
 ) -> Verdict:
     """What a session should do now.
 
     `hurried_upto` is the highest id that need not wait for its window: raised by `go`, by the end of a run for what
     arrived meanwhile, and once a batch was found due (waiting for admission does not open a second window).
+    `steerable` is the binding of the running turn if that takes further text now.
     """
     if not rows:
         return Wait(None) if running else Idle()
-    if running and mode == "collect":
+    if running and not _may_reach(mode, rows[0], steerable):
         return Wait(None)
     batch = first_batch(rows, limits)
     due_at = _due_at(rows, batch, hurried_upto, limits)
     if due_at > now:
         return Wait(due_at)
-    return Interrupt() if running else Due(tuple(row.id for row in batch))
+    ids = tuple(row.id for row in batch)
+    if not running:
+        return Due(ids)
+    return Steer(ids) if mode == "steer" else Interrupt()
+
+
+def _may_reach(mode: Mode, oldest: Pending, steerable: Binding | None) -> bool:
+    """Whether what waits may touch the running turn. What it may not hear holds up what came later."""
+    return mode == "interrupt" or (mode == "steer" and oldest.binding == steerable)
 
 
 def first_batch(rows: Sequence[Pending], limits: Limits) -> Sequence[Pending]:

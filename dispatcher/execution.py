@@ -76,10 +76,12 @@ class Execution:
     async def finish(self, run: Running) -> None:
         """Wait for the handler's end and record it, however long the store takes."""
         assert run.batch is not None
-        batch = run.batch
-        outcome = run.outcome = await self._outcome(run, batch)
+        run.outcome = await self._outcome(run, run.batch)
         # A stop may tell now how it ended; the session stays busy until it is on disk.
         run.judged.set()
+        if run.steering is not None:  # it decides which messages are this run's
+            await asyncio.wait({run.steering})
+        batch, outcome = run.batch, _with_doubts(run, run.outcome)
         await self._insist(lambda: self._ledger.finish(batch, outcome), batch.session)
 
     async def _outcome(self, run: Running, batch: Batch) -> Outcome:
@@ -100,8 +102,17 @@ class Execution:
 
 
 def _raised(batch: Batch, exc: Exception) -> Outcome:
-    text = f"Run {batch.run} failed: {exc or type(exc).__name__}. `retry {batch.run}` repeats it."
+    why = str(exc).strip().rstrip(".") or type(exc).__name__
+    text = f"Run {batch.run} failed: {why}. `retry {batch.run}` repeats it."
     return Outcome(RunState.FAILED, repr(exc), (Notice(batch.target, text, "failure", f"run/{batch.run}/failed"),))
+
+
+def _with_doubts(run: Running, outcome: Outcome) -> Outcome:
+    if not run.doubtful or run.batch is None or outcome.state not in (RunState.SUCCEEDED, RunState.FAILED):
+        return outcome  # what was cut off is reported as a whole
+    number = run.batch.run
+    text = f"Run {number} ended while it was given more to read. Say it again if the answer passes over it."
+    return replace(outcome, notices=(*outcome.notices, Notice(run.batch.target, text, "notice", f"run/{number}/doubt")))
 
 
 def _unheard(run: Running, batch: Batch, why: str) -> Outcome:

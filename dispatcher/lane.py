@@ -21,6 +21,10 @@ class Running:
     batch: Batch | None = None  # None: not claimed yet
     handler: asyncio.Task[Outcome | Exception] | None = None  # None: not handed over yet
     outcome: Outcome | None = None  # set once the handler is out of the door, recorded right after
+    steering: asyncio.Task[None] | None = None  # further text on its way to the turn; its end is waited for
+    deaf: bool = False  # the turn takes no further text any more
+    doubtful: bool = False  # it is not known whether the agent heard all of it
+    stopped_upto: int = 0  # highest row that a stop of the session has covered while this ran
     judged: asyncio.Event = field(default_factory=asyncio.Event)  # there is an outcome, or nothing was claimed
     over: asyncio.Event = field(default_factory=asyncio.Event)  # recorded, workspace and slot given back
 
@@ -44,6 +48,7 @@ class Lane:
     rows: tuple[Row, ...] = ()  # as last read; the newest one's target is told the place in line
     repeats: tuple[Row, ...] = ()
     retry_at: float = 0.0  # the store failed; not before this
+    ask_at: float | None = None  # when the running turn is asked again whether it takes text
 
     def pending(self, start: float) -> list[Pending]:
         """Rows as the rule sees them. Rows of an earlier process count from `start`."""

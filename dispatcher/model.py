@@ -246,6 +246,17 @@ class Handler(Protocol):
 
     async def __call__(self, batch: Batch, stop: StopSignal) -> Outcome: ...
 
+    def can_steer(self, run: int) -> bool | None:
+        """Whether the turn of `run` takes further text now. None: it never will."""
+        ...
+
+    async def steer(self, batch: Batch) -> bool:
+        """Give further messages to the running turn of `batch.run`. False: the agent was not given them.
+
+        Called after they were recorded as that run's. Cancelled when the run is told to end.
+        """
+        ...
+
 
 class Inbox(Protocol):
     """Decides what was received. Write methods take their place in the order when *called*, not when awaited."""
@@ -288,6 +299,14 @@ class Ledger(Protocol):
         """Record run and rows as ended, with the outcome's notices, together."""
         ...
 
+    def join(self, run: int, session: SessionKey, ids: Sequence[int]) -> Awaitable[tuple[Row, ...]]:
+        """Mark those of `ids` that still wait as claimed by `run`, which goes on; none where it has ended."""
+        ...
+
+    def give_back(self, run: int, ids: Sequence[int]) -> Awaitable[int]:
+        """Let those of `ids` that joined `run` wait again: nobody heard them. How many; none where it has ended."""
+        ...
+
     def discard(self, session: SessionKey, upto: int) -> Awaitable[int]:
         """Mark waiting rows with id <= upto as stopped; how many there were."""
         ...
@@ -301,6 +320,10 @@ class Observer(Protocol):
         ...
 
     def admitted(self, session: SessionKey) -> None: ...
+
+    def unsteerable(self, session: SessionKey, target: str) -> None:
+        """Text waits for the end of a turn that takes none, although the mode is steer. Told once per run at most."""
+        ...
 
     def trouble(self, session: SessionKey, text: str) -> None:
         """The store cannot be written, or similar; said at most once per episode, outside the outbox."""

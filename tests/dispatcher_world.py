@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bot.store.memory import Disk, MemoryStore
 from bot.store.records import CutOff
-from bot.store.rules import ALIVE, RecoveryWords
+from bot.store.rules import ALIVE, RecoveryWords, prompt_of
 from dispatcher.core import Dispatcher
 from dispatcher.line import workspace_of
 from dispatcher.model import (
@@ -52,6 +52,8 @@ WORDS = RecoveryWords(
     stop_scope=lambda text: "session" if text == "stop" else None,
 )
 Behaviour = Literal["answer", "fail", "raise", "stubborn", "unkillable-once"]
+# What a turn does with further text: the first six hear it, the others do not.
+Hearing = Literal["hear", "slow", "hang", "raise", "crash", "stop", "refuse", "slow-refuse", "stop-refuse", "lose"]
 FINAL = {State.ANSWERED, State.FAILED, State.STOPPED, State.INTERRUPTED, State.RETRACTED, State.REFUSED}
 
 
@@ -61,6 +63,7 @@ class Ledgers:
 
     accepted: set[Event] = field(default_factory=set)
     given: Counter[Event] = field(default_factory=Counter)
+    given_to: dict[Event, int] = field(default_factory=dict)  # the run whose agent heard it
     targets: dict[Event, str] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)  # session → last stop's watermark
     edited: set[Event] = field(default_factory=set)
@@ -87,6 +90,8 @@ class World:
         self.disk = Disk()
         self.seen = Ledgers()
         self.script: list[tuple[Behaviour, float]] = []
+        self.hearing: list[Hearing] = []  # one for each steer to come
+        self.takes: bool | None = True  # whether turns take further text
         self.active: dict[int, Batch] = {}
         self.broken: list[str] = []
         self.forgetful = False  # the agent keeps no conversation
@@ -102,6 +107,7 @@ class World:
         self.crashed, self.crash_in, self.faults = False, None, 0
         self.ambushes: list[Ambush] = []
         self.active = {}
+        self.steered: set[int] = set()  # runs that are being told further text
         self.seen.marks = self._stops_on_disk()
         self.store = MemoryStore(self.disk, step=self._step, clock=self.loop.time)
         self.do(self._open())
@@ -141,7 +147,7 @@ class World:
         assert all(run.state is RunState.INTERRUPTED for run in recovered.runs)
         async with asyncio.TaskGroup() as group:
             self.dispatcher = Dispatcher(
-                self.store.inbox, self.store.ledger, self._handle, self, limits=self.limits, group=group
+                self.store.inbox, self.store.ledger, self, self, limits=self.limits, group=group
             )
             await self.dispatcher.start()
             self._ready.set()
@@ -238,7 +244,7 @@ class World:
 
     # ------------------------------------------------------------ the handler's door
 
-    async def _handle(self, batch: Batch, stop: StopSignal) -> Outcome:
+    async def __call__(self, batch: Batch, stop: StopSignal) -> Outcome:
         with self._noting():
             self._check_entry(batch)
         self.active[batch.run] = batch
@@ -273,11 +279,21 @@ class World:
 
     def _check_entry(self, batch: Batch) -> None:
         rows, limits = batch.rows, self.limits
+        self._check_rows(batch)
+        self._heard(batch)
+        assert batch.target == self.seen.targets[rows[-1].event], "P9: target"
+        assert len(self.active) < limits.max_runs, "P3: cap"
+        others = list(self.active.values())
+        assert batch.session not in {other.session for other in others}, "P3: session"
+        assert workspace_of(rows[0]) not in {workspace_of(other.rows[0]) for other in others}, "P3: workspace"
+
+    def _check_rows(self, batch: Batch) -> None:
+        """What holds for every text on its way to an agent, whether it begins a turn or reaches one that runs."""
+        rows, limits = batch.rows, self.limits
         for row in rows:
-            self.seen.given[row.event] += 1
-            assert self.seen.given[row.event] == 1, "P2: given to an agent twice"
+            stored = self.disk.messages[row.id]
             assert row.id > self.seen.marks.get(batch.session, 0), "P6: given to an agent after its stop"
-            assert self.disk.messages[row.id].state is State.CLAIMED
+            assert (stored.state, stored.run) == (State.CLAIMED, batch.run), "P2: given before it was recorded"
         assert [row.id for row in rows] == sorted(row.id for row in rows)
         # What a stop covers may still wait on disk: for a discard that a full disk has put off.
         mark = self.seen.marks.get(batch.session, 0)
@@ -288,11 +304,45 @@ class World:
         size = 0 if any(row.event in self.seen.edited for row in rows) else sum(len(row.text.encode()) for row in rows)
         assert len(rows) == 1 or size <= limits.max_batch_bytes, "P4: bytes"
         assert len({row.binding for row in rows}) == 1, "a batch mixes agents"
-        assert batch.target == self.seen.targets[rows[-1].event], "P9: target"
-        assert len(self.active) < limits.max_runs, "P3: cap"
-        others = list(self.active.values())
-        assert batch.session not in {other.session for other in others}, "P3: session"
-        assert workspace_of(rows[0]) not in {workspace_of(other.rows[0]) for other in others}, "P3: workspace"
+
+    def _heard(self, batch: Batch) -> None:
+        for row in batch.rows:
+            self.seen.given[row.event] += 1
+            self.seen.given_to[row.event] = batch.run
+            assert self.seen.given[row.event] == 1, "P2: given to an agent twice"
+
+    # ------------------------------------------------------------ further text for a turn
+
+    def can_steer(self, run: int) -> bool | None:
+        return self.takes if run in self.active else False
+
+    async def steer(self, batch: Batch) -> bool:
+        with self._noting():
+            self._check_rows(batch)
+            assert batch.run in self.active, "steered after its end"
+            assert self.active[batch.run].binding == batch.binding, "a turn was given what was meant for another agent"
+            assert batch.run not in self.steered, "two steers at a time"
+        self.steered.add(batch.run)
+        try:
+            return await self._hear(self.hearing.pop(0) if self.hearing else "hear", batch)
+        finally:
+            self.steered.discard(batch.run)
+
+    async def _hear(self, hearing: Hearing, batch: Batch) -> bool:
+        if hearing in ("slow", "slow-refuse"):
+            await asyncio.sleep(1.0)
+        if hearing in ("hear", "slow", "hang", "raise", "crash", "stop"):
+            with self._noting():
+                self._heard(batch)
+        if hearing in ("stop", "stop-refuse"):
+            await self._stop(batch.session)
+        if hearing == "raise":
+            raise RuntimeError("the pipe broke")
+        if hearing == "crash":
+            self.crash_in = 1
+        if hearing in ("hang", "crash", "lose"):
+            await asyncio.get_running_loop().create_future()
+        return "refuse" not in hearing
 
     # ------------------------------------------------------------ at rest
 
@@ -347,11 +397,17 @@ class World:
             assert message.state in FINAL, f"left {message.state}"
             if message.state in (State.ANSWERED, State.FAILED, State.INTERRUPTED):
                 assert message.run in runs_told, "P10: a message ended in silence"
+            if message.state is State.ANSWERED and message.row.event not in self.seen.given_to:
+                assert f"run/{message.run}/doubt" in self.disk.keys, "P8: answered, and no agent was given it"
             if message.state is State.REFUSED:
                 assert any(item.kind == "refusal" for item in keys), "P10: refused in silence"
         for event, times in self.seen.given.items():
             assert times == 1
-            assert event in self.disk.events
+            assert self.disk.messages[self.disk.events[event]].run == self.seen.given_to[event], "P8: another run's"
+        for number, run in self.disk.runs.items():
+            mine = sorted((message.row for message in self.disk.of_run(number)), key=lambda row: row.id)
+            assert run.messages == tuple(row.id for row in mine), "P8: a run's messages"
+            assert run.prompt == prompt_of(mine), "P8: a run's prompt"
 
     # ------------------------------------------------------------ Observer
 
@@ -361,6 +417,9 @@ class World:
 
     def admitted(self, session: str) -> None:
         self.seen.told.append(f"{session} admitted")
+
+    def unsteerable(self, session: str, target: str) -> None:
+        self.seen.told.append(f"{session} unsteerable")
 
     def trouble(self, session: str, text: str) -> None:
         self.seen.told.append(f"{session} trouble")

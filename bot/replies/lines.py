@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 
 from bot.replies.places import Places
 from transports.base import MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
 
 log = logging.getLogger(__name__)
+
+TOLD = 10_000  # sessions remembered as told that their agent cannot be steered
 
 
 class Lines:
@@ -18,6 +21,7 @@ class Lines:
         self._places = places
         self._group = group
         self._refs: dict[str, MessageRef] = {}  # session → its line about waiting
+        self._unsteerable: OrderedDict[str, None] = OrderedDict()  # sessions that were told once
 
     def queued(self, session: str, target: str, place: int, ahead: str) -> None:
         text = f"Waiting, place {place} in line" + (f", behind {ahead}." if ahead else ".")
@@ -25,6 +29,14 @@ class Lines:
 
     def admitted(self, session: str) -> None:
         self._refs.pop(session, None)
+
+    def unsteerable(self, session: str, target: str) -> None:
+        if session in self._unsteerable:
+            return
+        self._unsteerable[session] = None
+        while len(self._unsteerable) > TOLD:
+            self._unsteerable.popitem(last=False)
+        self.say(target, "This agent takes no further text during a run; your message waits for its end.")
 
     def trouble(self, session: str, text: str) -> None:
         # A session's key begins with its transport's name, and every transport takes it as a target.

@@ -79,9 +79,11 @@ class Turns:
         finally:
             self._live.end(batch.run)
 
-    def can_steer(self, run: int) -> bool:
-        """Whether the run's turn may take further text now."""
+    def can_steer(self, run: int) -> bool | None:
+        """Whether the run's turn may take further text now. None: its agent never does."""
         live = self._live.running.get(run)
+        if live is not None and not self._staff[live.agent].agent.can_steer:
+            return None
         return live is not None and live.turn is not None and live.can_steer
 
     async def steer(self, batch: Batch) -> bool:

@@ -11,7 +11,7 @@ from bot.store.database import Database
 from bot.store.outbox import say
 from bot.store.rows import row_of
 from bot.store.rules import ROWS_END, end_columns, keyed, prompt_of
-from bot.store.runs import ended
+from bot.store.runs import ended, is_alive
 from bot.store.tables import is_waiting, messages, runs, sessions
 from dispatcher.model import Batch, Notice, Outcome, Queue, Row, RunState, SessionKey, State
 
@@ -42,6 +42,14 @@ class Ledger:
     def claim(self, session: SessionKey, ids: Sequence[int]) -> asyncio.Future[Batch | None]:
         run, now, wanted = self._database.ids.next_run(), self._database.clock(), tuple(ids)
         return self._database.write("claim", lambda connection: _claim(connection, run, session, wanted, now))
+
+    def join(self, run: int, session: SessionKey, ids: Sequence[int]) -> asyncio.Future[tuple[Row, ...]]:
+        wanted = tuple(ids)
+        return self._database.write("join", lambda connection: _join(connection, run, session, wanted))
+
+    def give_back(self, run: int, ids: Sequence[int]) -> asyncio.Future[int]:
+        unheard = tuple(ids)
+        return self._database.write("give_back", lambda connection: _give_back(connection, run, unheard))
 
     def finish(self, batch: Batch, outcome: Outcome) -> asyncio.Future[None]:
         """A second finish of a batch changes nothing. Raises ValueError for an outcome that is none."""
@@ -83,14 +91,51 @@ def _queue(connection: Connection, session: SessionKey, above: int, limit: int) 
 
 
 def _claim(connection: Connection, run: int, session: SessionKey, ids: Sequence[int], now: float) -> Batch | None:
-    wanted = select(messages).where(messages.c.session == session, is_waiting, messages.c.id.in_(ids))
-    rows = tuple(row_of(row) for row in connection.execute(wanted.order_by(messages.c.id)))
+    rows = _still_waiting(connection, session, ids)
     if not rows:
         return None
     connection.execute(insert(runs).values(**_starting(run, rows, now)))
+    _take(connection, run, rows)
+    return Batch(run, rows)
+
+
+def _join(connection: Connection, run: int, session: SessionKey, ids: Sequence[int]) -> tuple[Row, ...]:
+    rows = _still_waiting(connection, session, ids) if _is_on(connection, run) else ()
+    if rows:
+        _take(connection, run, rows)
+        _retell(connection, run)
+    return rows
+
+
+def _give_back(connection: Connection, run: int, ids: Sequence[int]) -> int:
+    if not _is_on(connection, run):
+        return 0
+    claimed = messages.c.state == State.CLAIMED.value
+    joined = update(messages).where(messages.c.run == run, claimed, messages.c.id.in_(ids))
+    count = connection.execute(joined.values(state=State.WAITING.value, run=None)).rowcount
+    _retell(connection, run)
+    return count
+
+
+def _still_waiting(connection: Connection, session: SessionKey, ids: Sequence[int]) -> tuple[Row, ...]:
+    wanted = select(messages).where(messages.c.session == session, is_waiting, messages.c.id.in_(ids))
+    return tuple(row_of(row) for row in connection.execute(wanted.order_by(messages.c.id)))
+
+
+def _take(connection: Connection, run: int, rows: Sequence[Row]) -> None:
     claimed = update(messages).where(messages.c.id.in_([row.id for row in rows]))
     connection.execute(claimed.values(state=State.CLAIMED.value, run=run))
-    return Batch(run, rows)
+
+
+def _is_on(connection: Connection, run: int) -> bool:
+    return connection.execute(select(runs.c.id).where(runs.c.id == run, is_alive)).first() is not None
+
+
+def _retell(connection: Connection, run: int) -> None:
+    """The run's prompt is what its messages say."""
+    texts = select(messages).where(messages.c.run == run).order_by(messages.c.id)
+    prompt = prompt_of([row_of(row) for row in connection.execute(texts)])
+    connection.execute(update(runs).where(runs.c.id == run).values(prompt=prompt))
 
 
 def _starting(run: int, rows: Sequence[Row], now: float) -> dict[str, object]:

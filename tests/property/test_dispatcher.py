@@ -7,13 +7,14 @@ A failing example is printed with the calls that replay it. `TUGBOT_PROPERTY_EXA
 from __future__ import annotations
 
 import os
+from typing import get_args
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from dispatcher.model import Event
-from tests.dispatcher_world import Ambush, World
+from tests.dispatcher_world import Ambush, Hearing, World
 
 EXAMPLES = int(os.environ.get("TUGBOT_PROPERTY_EXAMPLES", "60"))
 # A change is judged by programs that are the same for everyone; whoever looks for more sets this and takes new ones.
@@ -24,6 +25,7 @@ PHASES = [Phase.explicit, Phase.generate, *([Phase.shrink] if os.environ.get("TU
 SESSIONS = st.sampled_from(["a", "b", "c"])
 TEXTS = st.one_of(st.sampled_from(["x", "two words"]), st.integers(1, 400).map(lambda n: "y" * n))
 BEHAVIOURS = st.sampled_from(["answer", "fail", "raise", "stubborn", "unkillable-once"])
+HEARINGS = st.sampled_from(get_args(Hearing))
 SECONDS = st.sampled_from([0.0, 0.001, 0.5, 1.5, 3.0, 12.0])
 
 
@@ -69,7 +71,7 @@ class Promises(RuleBasedStateMachine):
     def use(self, session: str, agent: str) -> None:
         self.world.use(session, agent)
 
-    @rule(session=SESSIONS, mode=st.sampled_from(["collect", "interrupt"]))
+    @rule(session=SESSIONS, mode=st.sampled_from(["collect", "interrupt", "steer"]))
     def mode(self, session: str, mode: str) -> None:
         self.world.mode(session, mode)
 
@@ -95,6 +97,25 @@ class Promises(RuleBasedStateMachine):
         self.events.append(self.world.say(session, text))
         self.world.do(self._call(lambda: self.world.dispatcher.go(session)))
         self.world.ambushes.append(Ambush(session, steps, late))
+
+    @rule(session=SESSIONS, hearing=HEARINGS, behaviour=BEHAVIOURS, seconds=SECONDS, count=st.integers(1, 3))
+    def say_into_a_turn(self, session: str, hearing: Hearing, behaviour: str, seconds: float, count: int) -> None:
+        self.world.mode(session, "steer")
+        self.events.append(self.world.say(session, "first"))
+        self.world.do(self._call(lambda: self.world.dispatcher.go(session)))
+        self.world.script.insert(0, (behaviour, seconds))  # type: ignore[arg-type]
+        self.world.advance(0.02)
+        self.world.hearing.append(hearing)
+        self.events += [self.world.say(session, f"further {n}") for n in range(count)]
+        self.world.do(self._call(lambda: self.world.dispatcher.go(session)))
+
+    @rule(session=SESSIONS, steps=st.integers(1, 8), late=st.booleans())
+    def stop_into_a_steer(self, session: str, steps: int, late: bool) -> None:
+        self.world.ambushes.append(Ambush(session, steps, late))
+
+    @rule(takes=st.sampled_from([True, True, False, None]))
+    def turns_take_text(self, takes: bool | None) -> None:
+        self.world.takes = takes
 
     @rule(behaviour=BEHAVIOURS, seconds=SECONDS)
     def expect(self, behaviour: str, seconds: float) -> None:

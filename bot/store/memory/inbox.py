@@ -157,6 +157,14 @@ class MemoryLedger:
         run, wanted = self._next_run(), frozenset(ids)
         return self._writer.write("claim", lambda: self._claim(run, session, wanted))
 
+    def join(self, run: int, session: SessionKey, ids: Sequence[int]) -> asyncio.Future[tuple[Row, ...]]:
+        wanted = frozenset(ids)
+        return self._writer.write("join", lambda: self._join(run, session, wanted))
+
+    def give_back(self, run: int, ids: Sequence[int]) -> asyncio.Future[int]:
+        unheard = frozenset(ids)
+        return self._writer.write("give_back", lambda: self._give_back(run, unheard))
+
     def finish(self, batch: Batch, outcome: Outcome) -> asyncio.Future[None]:
         columns, notices = end_columns(outcome, self._clock()), keyed(outcome.notices)
         return self._writer.write("finish", lambda: self._finish(batch.run, outcome, columns, notices))
@@ -177,6 +185,32 @@ class MemoryLedger:
         rows = tuple(message.row for message in messages)
         self._disk.runs[run] = self._starting(run, rows)
         return Batch(run, rows)
+
+    def _join(self, run: int, session: SessionKey, ids: frozenset[int]) -> tuple[Row, ...]:
+        messages = [message for message in self._disk.waiting(session) if message.row.id in ids]
+        if not self._is_on(run) or not messages:
+            return ()
+        for message in messages:
+            message.state, message.run = State.CLAIMED, run
+        self._retell(run)
+        return tuple(message.row for message in messages)
+
+    def _give_back(self, run: int, ids: frozenset[int]) -> int:
+        if not self._is_on(run):
+            return 0
+        messages = [message for message in self._disk.of_run(run) if message.row.id in ids]
+        for message in messages:
+            message.state, message.run = State.WAITING, None
+        self._retell(run)
+        return len(messages)
+
+    def _is_on(self, run: int) -> bool:
+        return run in self._disk.runs and self._disk.runs[run].state in ALIVE
+
+    def _retell(self, run: int) -> None:
+        rows = sorted((message.row for message in self._disk.of_run(run)), key=lambda row: row.id)
+        record, numbers = self._disk.runs[run], tuple(row.id for row in rows)
+        self._disk.runs[run] = replace(record, messages=numbers, prompt=prompt_of(rows))
 
     def _starting(self, run: int, rows: tuple[Row, ...]) -> RunRecord:
         last, now = rows[-1], self._clock()
