@@ -357,7 +357,7 @@ class World:
 
     def check(self) -> None:
         """What must hold at every moment."""
-        assert not self.broken, self.broken
+        assert not self.broken, self.broken[:3]
         for event in self.seen.accepted:
             assert event in self.disk.events, "P1: an accepted message is gone"
         for run in self.active:

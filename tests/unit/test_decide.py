@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dispatcher.decide import Due, Idle, Interrupt, Pending, Wait, decide, first_batch
+from dispatcher.decide import Due, Idle, Interrupt, Pending, Steer, Verdict, Wait, decide, first_batch
 from dispatcher.model import Binding, Limits, Mode
 
 LIMITS = Limits(window=1.5, max_wait=10.0, max_batch_messages=3, max_batch_bytes=100)
@@ -22,8 +24,9 @@ def verdict(
     mode: Mode = "collect",
     hurried: int = 0,
     limits: Limits = LIMITS,
-) -> object:
-    return decide(rows, running=running, mode=mode, hurried_upto=hurried, now=now, limits=limits)
+    steerable: Binding | None = None,
+) -> Verdict:
+    return decide(rows, running=running, mode=mode, hurried_upto=hurried, now=now, limits=limits, steerable=steerable)
 
 
 def test_nothing_waits() -> None:
@@ -77,3 +80,46 @@ def test_collect_waits_for_the_end_of_the_run() -> None:
 def test_interrupt_acts_when_the_new_batch_is_due_not_before() -> None:
     assert verdict(row(1, 0), now=1.0, running=True, mode="interrupt") == Wait(1.5)
     assert verdict(row(1, 0), now=1.5, running=True, mode="interrupt") == Interrupt()
+
+
+def steered(*rows: Pending, now: float, steerable: Binding | None = DEMO, hurried: int = 0) -> Verdict:
+    return verdict(*rows, now=now, running=True, mode="steer", steerable=steerable, hurried=hurried)
+
+
+def test_steer_hands_over_what_is_due_by_the_rule_of_the_window() -> None:
+    assert steered(row(1, 0), now=1.0) == Wait(1.5)
+    assert steered(row(1, 0), row(2, 0.5), now=2.0) == Steer((1, 2))
+    assert steered(row(1, 0), now=0, hurried=1) == Steer((1,))
+    assert steered(*(row(n, 0) for n in range(1, 6)), now=0) == Steer((1, 2, 3))
+
+
+def test_steer_waits_as_collect_for_a_turn_that_takes_nothing() -> None:
+    assert steered(row(1, 0), now=99, steerable=None) == Wait(None)
+
+
+def test_steer_never_tells_one_agent_what_is_meant_for_another() -> None:
+    other = Binding(agent="recorder")
+    assert steered(row(1, 0, binding=other), row(2, 0), now=99) == Wait(None)
+    assert steered(row(1, 0), row(2, 0, binding=other), now=0) == Steer((1,))
+
+
+def test_steer_starts_a_turn_where_none_runs() -> None:
+    assert verdict(row(1, 0), now=1.5, mode="steer") == Due((1,))
+
+
+bindings = st.sampled_from([DEMO, Binding(agent="recorder")])
+pendings = st.lists(st.tuples(st.floats(0, 20), st.integers(1, 120), bindings), max_size=6).map(
+    lambda rows: [row(n, *values) for n, values in enumerate(rows, 1)]
+)
+
+
+@given(rows=pendings, steerable=st.none() | bindings, hurried=st.integers(0, 6), now=st.floats(0, 30))
+def test_steer_is_due_exactly_when_a_batch_would_be_and_takes_the_same_rows(
+    rows: list[Pending], steerable: Binding | None, hurried: int, now: float
+) -> None:
+    free = verdict(*rows, now=now, mode="steer", hurried=hurried)
+    told = steered(*rows, now=now, steerable=steerable, hurried=hurried)
+    if not rows or rows[0].binding != steerable:
+        assert told == Wait(None)
+    else:
+        assert told == (Steer(free.ids) if isinstance(free, Due) else free)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dispatcher.model import RunState, State
-from tests.dispatcher_world import World
+from tests.dispatcher_world import Ambush, Hearing, World
 
 
 @pytest.fixture
@@ -235,3 +235,155 @@ def test_the_next_message_over_the_limit_is_refused_and_told_once(world: World) 
     states = [stored.state for stored in world.disk.messages.values()]
     assert states.count(State.REFUSED) == 3
     assert len(refusals) == 1
+
+
+def steering(world: World, *hearing: Hearing, takes: bool | None = True) -> None:
+    """A turn of ten seconds runs in mode steer; what is said next is heard as told."""
+    world.mode("a", "steer")
+    world.takes = takes
+    world.hearing += hearing
+    world.script.append(("answer", 10.0))
+    world.say("a", "first")
+    world.advance(1.6)
+
+
+def test_further_text_reaches_the_running_turn_once_its_window_has_closed(world: World) -> None:
+    steering(world)
+    event = world.say("a", "second")
+    world.say("a", "third")
+    world.advance(1.4)
+    assert event not in world.seen.given_to
+    world.advance(0.3)
+    assert world.seen.given_to[event] == 1
+    world.advance(10)
+    assert batches(world) == [["first", "second", "third"]]
+    assert world.disk.runs[1].prompt == "first\n\nsecond\n\nthird"
+    assert state_of(world, "third") is State.ANSWERED
+
+
+def test_p5_what_the_turn_did_not_take_any_more_is_the_follow_up_batch(world: World) -> None:
+    steering(world, "refuse")
+    world.say("a", "second")
+    world.advance(1.6)
+    world.say("a", "third")
+    world.advance(5)
+    assert batches(world) == [["first"]]
+    assert state_of(world, "second") is State.WAITING
+    world.advance(4)
+    assert batches(world) == [["first"], ["second", "third"]]
+    assert world.disk.runs[1].prompt == "first"
+
+
+def test_a_turn_that_ends_while_it_is_steered_waits_for_the_answer(world: World) -> None:
+    steering(world, "slow-refuse")
+    world.advance(7.9)
+    world.say("a", "second")
+    world.advance(1.7)
+    assert state_of(world, "second") is State.CLAIMED
+    world.advance(0.4)  # the turn is over, the answer not there yet
+    assert world.disk.runs[1].state is RunState.STARTING
+    world.advance(2)
+    assert batches(world) == [["first"], ["second"]]
+
+
+def test_an_answer_that_never_comes_is_told_and_wedges_nothing(world: World) -> None:
+    steering(world, "lose")
+    world.say("a", "second")
+    world.advance(20)
+    assert batches(world) == [["first", "second"]]
+    assert any("Say it again" in stored.item.text for stored in world.disk.outbox.values())
+    world.say("a", "third")
+    world.advance(3)
+    assert state_of(world, "third") is State.ANSWERED
+
+
+def test_p2_further_text_that_a_crash_cut_off_is_reported_and_not_given_again(world: World) -> None:
+    steering(world, "hang")
+    world.say("a", "second")
+    world.advance(2)
+    world.crash()
+    world.advance(20)
+    assert batches(world) == [["first", "second"]]
+    assert state_of(world, "second") is State.INTERRUPTED
+
+
+@pytest.mark.parametrize("hearing", ["hang", "lose", "stop", "stop-refuse"])
+def test_p6_a_stop_does_not_wait_for_a_turn_that_is_being_told_more(world: World, hearing: Hearing) -> None:
+    steering(world, hearing)
+    world.say("a", "second")
+    world.advance(1.7)
+    if not hearing.startswith("stop"):
+        world.stop("a")
+    world.advance(0.2)
+    assert [state_of(world, text) for text in ("first", "second")] == [State.STOPPED, State.STOPPED]
+    assert world.disk.runs[1].state is RunState.STOPPED
+
+
+def test_p6_a_stop_acts_while_further_text_is_on_its_way_to_the_disk(world: World) -> None:
+    steering(world)
+    event = world.say("a", "second")
+    world.ambushes.append(Ambush("a", 2, late=False))
+    world.advance(1.7)
+    world.advance(0.5)
+    assert event not in world.seen.given_to
+    assert state_of(world, "second") is State.STOPPED
+
+
+def test_ending_one_run_leaves_alone_what_was_on_its_way_to_it(world: World) -> None:
+    steering(world)
+    step = world.store._writer._step
+    assert step is not None
+
+    async def end(point: str) -> None:
+        if point == "before join":
+            world.dispatcher.end("a", 1)
+        await step(point)
+
+    world.store._writer._step = end
+    world.say("a", "second")
+    world.advance(4)
+    assert batches(world) == [["first"], ["second"]]
+    assert state_of(world, "first") is State.STOPPED
+    assert state_of(world, "second") is State.ANSWERED
+
+
+def test_a_turn_that_never_takes_text_lets_it_wait_and_says_so_once(world: World) -> None:
+    steering(world, takes=None)
+    world.say("a", "second")
+    world.advance(2)
+    world.say("a", "third")
+    world.advance(2)
+    assert world.seen.told == ["a unsteerable"]
+    world.advance(7)
+    assert batches(world) == [["first"], ["second", "third"]]
+
+
+def test_a_turn_whose_agent_is_starting_is_asked_again(world: World) -> None:
+    steering(world, takes=False)
+    event = world.say("a", "second")
+    world.advance(4)
+    world.takes = True
+    world.advance(1.1)
+    assert world.seen.given_to[event] == 1
+    assert world.seen.told == []
+
+
+def test_what_is_meant_for_another_agent_waits_and_so_does_what_came_later(world: World) -> None:
+    steering(world)
+    world.use("a", "recorder")
+    world.say("a", "for recorder")
+    world.use("a", "demo")
+    world.say("a", "for demo")
+    world.advance(5)
+    assert batches(world) == [["first"]]
+    world.advance(20)
+    assert batches(world) == [["first"], ["for recorder"], ["for demo"]]
+
+
+def test_a_full_disk_delays_further_text_and_loses_none(world: World) -> None:
+    steering(world)
+    event = world.say("a", "second")
+    world.advance(1.0)
+    world.faults = 2
+    world.advance(4)
+    assert world.seen.given_to[event] == 1
