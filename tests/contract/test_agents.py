@@ -88,8 +88,7 @@ async def follow(launcher: Launcher, tmp_path: Path) -> AsyncIterator[Follow]:
                 events.append(event)
                 if on is not None:
                     await on(run, event)
-        assert ours() == []
-        await run.process.kill()
+        await over(run)
         return events
 
     yield follow
@@ -97,9 +96,22 @@ async def follow(launcher: Launcher, tmp_path: Path) -> AsyncIterator[Follow]:
         await run.process.kill()
 
 
+OPEN = ("acp-talk", "acp.Connection.receive")  # what keeps a conversation open between turns
+
+
+async def over(run: AgentRun) -> None:
+    """Once the events have ended no task of the turn lives; once the process is killed nothing of it does."""
+    assert [name for name in ours() if name not in OPEN] == []
+    await run.process.kill()
+    async with asyncio.timeout(5):
+        while ours():  # noqa: ASYNC110 - tasks of the SDK tell nobody
+            await asyncio.sleep(0.01)
+
+
 def ours() -> list[str]:
-    """Tasks of backends and of the SDK that still live: none may, once the events have ended."""
-    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(("acp", "command-"))]
+    """Tasks of backends and of the SDK that live."""
+    names = ("acp", "command-", "claude-")
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(names)]
 
 
 def shell(script: str, name: str = "sh") -> CommandAgent:
@@ -231,8 +243,7 @@ async def test_events_can_be_closed_early(
         async for event in events:
             if isinstance(event, TextDelta):
                 break
-    assert ours() == []
-    await run.process.kill()
+    await over(run)
 
 
 LARGE: list[Any] = [
@@ -344,9 +355,9 @@ async def test_acp_keeps_the_order_and_counts_the_cost(follow: Follow) -> None:
         TextDelta("There "),
         ToolCall("toolu_1", "`ls`", "execute", "pending"),
         ToolCall("toolu_1", "`ls`", "execute", "completed", "a\nb"),
-        Usage(cost_delta=0.25),
+        Usage(cost_delta=0.25, cost_total=0.25),
         TextDelta("are two."),
-        Usage(cost_delta=0.5),
+        Usage(cost_delta=0.5, cost_total=0.75),
         Usage(input=1300, output=100),
         Finished("end_turn"),
     ]
@@ -356,9 +367,57 @@ async def test_acp_resumes_without_showing_the_history(follow: Follow) -> None:
     assert await follow(golden("acp_resume.jsonl"), "and three", resume="0b1f2c") == [
         Started("0b1f2c", resumed=True),
         TextDelta("Five."),
-        Usage(cost_delta=0.25),
+        Usage(cost_delta=0.25, cost_total=0.75),
         Finished("end_turn"),
     ]
+
+
+async def test_a_program_serves_several_turns(launcher: Launcher, tmp_path: Path) -> None:
+    run: AgentRun | None = await demo().start(Turn(1, "first", tmp_path), launcher)
+    native = None
+    for number in range(1, 4):
+        assert run is not None
+        events = [event async for event in run.events()]
+        assert finished(events) == Finished("end_turn")
+        assert started(events).resumed == (number > 1)
+        native = started(events).native_session
+        last, run = run, await run.again(Turn(number + 1, f"turn {number + 1}", tmp_path, native))
+    assert f"turn {3}" in text(events)
+    assert run is not None
+    await over(last)
+    assert await last.again(Turn(9, "too late", tmp_path, native)) is None
+
+
+async def test_a_resting_program_that_leaves_is_let_go(launcher: Launcher, tmp_path: Path) -> None:
+    run = await demo().start(Turn(1, "first", tmp_path), launcher)
+    events = [event async for event in run.events()]
+    run.process.stdin.close()
+    await run.process.wait()
+    await over(run)
+    assert await run.again(Turn(2, "again", tmp_path, started(events).native_session)) is None
+
+
+@pytest.mark.parametrize("prompt", ["fail", "interrupt"])
+async def test_a_turn_that_did_not_end_well_is_the_last(launcher: Launcher, tmp_path: Path, prompt: str) -> None:
+    run = await demo().start(Turn(1, "slow 50" if prompt == "interrupt" else prompt, tmp_path), launcher)
+    events = []
+    async for event in run.events():
+        events.append(event)
+        if prompt == "interrupt" and isinstance(event, TextDelta):
+            await run.interrupt()
+    assert ours() == []
+    assert await run.again(Turn(2, "again", tmp_path, started(events).native_session)) is None
+    await over(run)
+
+
+async def test_a_brief_is_told_where_a_conversation_begins(launcher: Launcher, tmp_path: Path) -> None:
+    run = await demo().start(Turn(1, "first", tmp_path, brief="Be brief."), launcher)
+    events = [event async for event in run.events()]
+    assert "Be brief." in text(events)
+    again = await run.again(Turn(2, "second", tmp_path, started(events).native_session, brief="Be brief."))
+    assert again is not None
+    assert "Be brief." not in text([event async for event in again.events()])
+    await over(again)
 
 
 async def test_acp_starts_afresh_when_the_conversation_is_gone(follow: Follow) -> None:

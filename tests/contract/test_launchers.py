@@ -13,8 +13,16 @@ from typing import Any
 
 import pytest
 
-from bot.agents.base import Identity, Launcher, LaunchFailed, Process, ProgramMissing, Spawn
-from bot.agents.containment import BubblewrapLauncher, GroupLauncher, SupervisedLauncher, probe, procfs, program_paths
+from bot.agents.base import Identity, Launcher, LaunchFailed, PrivateFile, Process, ProgramMissing, Spawn
+from bot.agents.containment import (
+    BubblewrapLauncher,
+    GroupLauncher,
+    SupervisedLauncher,
+    copies,
+    probe,
+    procfs,
+    program_paths,
+)
 from tests import victims
 
 VICTIMS = Path(victims.__file__)
@@ -229,6 +237,65 @@ async def test_activity_changes_while_a_child_works(start: Start, tmp_path: Path
     async with asyncio.timeout(5):  # `ps` counts CPU time in seconds
         while process.activity() == before:  # noqa: ASYNC110 - asked, as the idle limit does
             await asyncio.sleep(0.05)
+
+
+async def test_members_are_what_lives_in_it(start: Start, launcher: Launcher, tmp_path: Path) -> None:
+    script = "echo up; read line; setsid sleep 30 & echo $!; read line"
+    process = await start("sh", "-c", script)
+    await process.stdout.readline()
+    alone = process.members()
+    if launcher.name == "process-group":
+        assert alone is None  # re-sessioned ones cannot be found there
+        return
+    assert alone is not None
+    assert len(alone) == 1
+    process.stdin.write(b"\n")
+    await process.stdout.readline()
+    more = process.members()
+    assert more is not None
+    assert alone < more
+    await process.kill()
+    assert process.members() == frozenset()
+
+
+async def test_a_slow_reader_slows_the_program_down(start: Start) -> None:
+    process = await start("sh", "-c", "yes | head -c 20000000; echo over >&2", stdout_limit=64 * 1024)
+    await process.stdout.readexactly(1)
+    await asyncio.sleep(0.3)
+    assert "over" not in process.stderr_tail  # it waits for its reader, and not in our memory
+    while await process.stdout.read(1 << 20):
+        pass
+    assert await process.wait() == 0
+
+
+async def test_a_login_is_a_private_copy(tmp_path: Path) -> None:
+    launcher = BubblewrapLauncher(())
+    result = await probe(launcher)
+    if not result.works:
+        pytest.fail(result.detail) if os.environ.get("CI") == "true" else pytest.skip(result.detail)
+    home, work = tmp_path / "home", tmp_path / "work"
+    (home / ".tool").mkdir(parents=True)
+    work.mkdir()
+    login = home / ".tool" / "auth.json"
+    login.write_text("precious")
+    login.chmod(0o644)
+    private = (PrivateFile(login, login), PrivateFile(home / "missing", home / "missing"))
+    script = f"stat -c %a {login}; cat {login}; echo changed > {login}; ls -A {home} {home}/.tool"
+    spawn = Spawn(("sh", "-c", script), {"PATH": PATH}, work, private=private)
+    process = await launcher.spawn(spawn)
+    said = (await process.stdout.read()).decode()
+    await process.kill()
+    assert said.startswith("600\nprecious")
+    assert "missing" not in said
+    assert login.read_text() == "precious"
+
+
+async def test_a_login_that_is_shown_anyway_stays_the_original(tmp_path: Path) -> None:
+    login = tmp_path / "auth.json"
+    login.write_text("precious")
+    spawn = Spawn(("sh",), {}, tmp_path, writable=(tmp_path,), private=(PrivateFile(login, login),))
+    with copies.copies(spawn) as made:
+        assert made == ()
 
 
 async def test_a_leftover_is_killed_by_its_full_name_only(start: Start, launcher: Launcher) -> None:

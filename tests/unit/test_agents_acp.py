@@ -76,7 +76,7 @@ class Pipes:
 
 def wire(pipes: Pipes, box: Mailbox, seen: list[object]) -> Wire:
     process = cast("Process", pipes)
-    return Wire(process, Output(process), box, seen.append)
+    return Wire(process, Output(process), box.room, seen.append)
 
 
 async def test_a_full_mailbox_stops_the_reading_of_lines() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.agents.base import Launcher, PrivateFile, Spawn, Turn
+from bot.agents.output import GRACE
 from bot.agents.program import filled, find_program, visible_paths
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class AcpAgent:
     can_steer: bool = False
 
     async def start(self, turn: Turn, launcher: Launcher) -> AcpRun:
-        from bot.agents.acp.run import AcpRun  # the SDK takes most of a second to import; a console start waits for it
+        # The SDK takes most of a second to import; a console start waits for it.
+        from bot.agents.acp.run import AcpRun
+        from bot.agents.acp.talk import Talk
 
         env = {**self.env, **turn.environ}
         program = find_program(self.name, self.command[0], env, turn.cwd)
@@ -38,4 +41,4 @@ class AcpAgent:
         spawn = Spawn(argv, env, turn.cwd, self.writable, readable, self.private, contained=turn.contained)
         in_argv = any("{model}" in part for part in self.command)
         process = await launcher.spawn(spawn)
-        return AcpRun(self.name, process, turn, None if in_argv else self.model, self.handshake)
+        return AcpRun(self.name, Talk(process, GRACE), turn, None if in_argv else self.model, self.handshake)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import cast
 
 import acp
 from acp import schema
@@ -15,11 +14,11 @@ from pydantic import ValidationError
 
 from bot.agents.acp.mailbox import Mailbox
 from bot.agents.acp.permissions import Permissions
+from bot.agents.acp.talk import Talk
 from bot.agents.acp.updates import Updates, tokens, tool_input
-from bot.agents.acp.wire import Wire
 from bot.agents.base import AgentEvent, AgentNotice, Finished, Process, Started, Turn
 from bot.agents.ending import exit_words, with_tail
-from bot.agents.output import GRACE, Output
+from bot.agents.output import GRACE
 from bot.agents.text import one_line
 
 AUTH_REQUIRED = -32000  # ACP's error code for "log in first"
@@ -28,41 +27,39 @@ AUTH_REQUIRED = -32000  # ACP's error code for "log in first"
 @dataclass(frozen=True, slots=True)
 class _Session:
     id: str
-    options: tuple[schema.SessionConfigOptionSelect | schema.SessionConfigOptionBoolean, ...]
+    options: tuple[schema.SessionConfigOptionSelect | schema.SessionConfigOptionBoolean, ...] = ()
     resumed: bool = False
     fresh_because: str | None = None
+    version: str | None = None
 
 
 class AcpRun:
-    def __init__(
-        self, agent: str, process: Process, turn: Turn, model: str | None, handshake: float, grace: float = GRACE
-    ) -> None:
+    def __init__(self, agent: str, talk: Talk, turn: Turn, model: str | None, handshake: float) -> None:
+        """`model`: to be set through the protocol; `handshake`: seconds until a session must be open."""
         self._agent = agent
-        self._process = process
+        self._talk = talk
         self._turn = turn
-        self._model = model  # to be set through the protocol
+        self._model = model
         self._handshake = handshake
-        self._grace = grace
         self._mailbox = Mailbox()
-        self._updates = Updates()
+        self._updates = Updates(turn.spent if talk.session is None else talk.cost)
         self._permissions = Permissions(self._mailbox.put)
-        self._output = Output(process, grace)
-        self._wire = Wire(process, self._output, self._mailbox, self._updated)
-        self._connection: ClientSideConnection | None = None
-        self._session: str | None = None
-        self._replaying = turn.native_session is not None
+        self._session: str | None = None  # the open one, once there was something to ask
+        self._replaying = talk.session is None and turn.native_session is not None
+        self._begun = False
         self._interrupted = False
+        self._finished: Finished | None = None
 
     @property
     def process(self) -> Process:
-        return self._process
+        return self._talk.process
 
     async def events(self) -> AsyncIterator[AgentEvent]:
         """Can be iterated once. Closing it early ends the conversation and its tasks, not the process."""
-        if self._connection is not None:
+        if self._begun:
             raise RuntimeError("the events of a turn can be followed once")
-        self._connection = acp.connect_to_agent(cast("acp.Client", self), self._wire)
-        play = asyncio.create_task(self._play(self._connection), name=f"acp-turn-{self._turn.run}")
+        self._begun = True
+        play = asyncio.create_task(self._play(), name=f"acp-turn-{self._turn.run}")
         play.add_done_callback(lambda _: self._mailbox.close())
         try:
             while (event := await self._mailbox.get()) is not None:
@@ -75,10 +72,10 @@ class AcpRun:
     async def interrupt(self) -> bool:
         self._interrupted = True
         self._permissions.deny_all()
-        if self._connection is None or self._session is None:
+        if self._session is None:
             return True  # nothing was asked yet; `_prompt` looks at the flag
         try:
-            await self._connection.cancel(session_id=self._session)
+            await self._talk.connection.cancel(session_id=self._session)
         except ConnectionError:
             return False  # it is gone already, which is what was wanted
         return True
@@ -91,41 +88,49 @@ class AcpRun:
         return self._permissions.answer(permission, option)
 
     async def again(self, turn: Turn) -> AcpRun | None:
-        return None
+        if not self._may_rest() or turn.native_session != self._talk.session:
+            return None
+        return AcpRun(self._agent, self._talk, turn, self._model, self._handshake)
 
-    # ------------------------------------------------------------ what the SDK calls
+    # ------------------------------------------------------------ what the talk calls
 
-    async def request_permission(
-        self,
-        session_id: str,
-        tool_call: schema.ToolCallUpdate,
-        options: list[schema.PermissionOption],
-        **_: object,
-    ) -> schema.RequestPermissionResponse:
-        call = self._updates.tool_call(tool_call)
-        return await self._permissions.ask(call.title, tool_input(tool_call) or call.detail, options)
-
-    def _updated(self, params: object) -> None:
+    def updated(self, params: object) -> None:
         if self._replaying:
             self._updates.replay(params)
             return
         for event in self._updates.translate(params):
             self._mailbox.put(event)
 
+    async def permit(
+        self, call: schema.ToolCallUpdate, options: list[schema.PermissionOption]
+    ) -> schema.RequestPermissionResponse:
+        known = self._updates.tool_call(call)
+        return await self._permissions.ask(known.title, tool_input(call) or known.detail, options)
+
+    async def room(self) -> None:
+        await self._mailbox.room()
+
     # ------------------------------------------------------------ the turn
 
-    async def _play(self, connection: ClientSideConnection) -> None:
-        """Own everything of the turn; Finished is put when nothing of it is left."""
+    async def _play(self) -> None:
+        """Own everything of the turn; Finished is put when nothing of it is left but what may rest."""
+        self._talk.listener = self
+        finished: Finished | None = None
         try:
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(self._output.watch(), name=f"acp-exit-{self._turn.run}")
-                finished = await self._converse(connection)
-                watch.cancel()
+            finished = self._finished = await self._converse(self._talk.connection)
         finally:
-            await connection.close()
+            self._permissions.deny_all()
+            if finished is None or not self._may_rest():
+                await self._talk.close()
+            self._talk.listener = None
+            self._talk.cost = self._updates.cost
         for event in self._updates.flush():
             self._mailbox.put(event)
         self._mailbox.put(finished)
+
+    def _may_rest(self) -> bool:
+        good = self._finished is not None and not self._finished.is_error and not self._interrupted
+        return good and self._talk.open and self._talk.process.returncode is None
 
     async def _converse(self, connection: ClientSideConnection) -> Finished:
         try:
@@ -133,7 +138,7 @@ class AcpRun:
                 session = await self._open(connection)
                 model = await self._choose_model(connection, session)
             self._begin(session, model)
-            return await self._prompt(connection, session.id)
+            return await self._prompt(connection, session)
         except TimeoutError:
             return self._failed(f"{self._agent} did not answer within {self._handshake:g} s.")
         except acp.RequestError as exc:
@@ -144,11 +149,13 @@ class AcpRun:
             return await self._fallen()
 
     async def _open(self, connection: ClientSideConnection) -> _Session:
-        hello = await connection.initialize(
-            protocol_version=acp.PROTOCOL_VERSION,
-            client_capabilities=schema.ClientCapabilities(),
-            client_info=schema.Implementation(name="tugbot", version=version("tugbot")),
-        )
+        if self._talk.session is not None:
+            return _Session(self._talk.session, resumed=True)
+        hello = await greet(connection)
+        session = await self._enter(connection, hello)
+        return replace(session, version=version_of(hello))
+
+    async def _enter(self, connection: ClientSideConnection, hello: schema.InitializeResponse) -> _Session:
         if self._turn.native_session is None:
             return await self._fresh(connection)
         if not (hello.agent_capabilities and hello.agent_capabilities.load_session):
@@ -170,12 +177,14 @@ class AcpRun:
         # Only now: everything before was the replay of a history that the chat has seen.
         self._replaying = False
         self._updates.begin(fresh=not session.resumed)
-        self._session = session.id
-        self._mailbox.put(Started(session.id, model, session.resumed, session.fresh_because))
+        self._session = self._talk.session = session.id
+        self._mailbox.put(Started(session.id, model, session.resumed, session.fresh_because, session.version))
 
     async def _choose_model(self, connection: ClientSideConnection, session: _Session) -> str | None:
         """The model in use, after asking for ours; None where the agent does not tell."""
         offer = next((option for option in session.options if _is_model(option)), None)
+        if self._talk.session is not None:
+            return self._model  # it was chosen when the session was opened
         if self._model is None:
             return one_line(str(offer.current_value)) if offer else None
         if offer is None:
@@ -189,10 +198,12 @@ class AcpRun:
             return one_line(str(offer.current_value))
         return self._model
 
-    async def _prompt(self, connection: ClientSideConnection, session: str) -> Finished:
+    async def _prompt(self, connection: ClientSideConnection, session: _Session) -> Finished:
         if self._interrupted:
             return Finished("cancelled")
-        reply = await connection.prompt(session_id=session, prompt=[acp.text_block(self._turn.prompt)])
+        brief = "" if session.resumed or not self._turn.brief else f"{self._turn.brief}\n\n"
+        text = acp.text_block(brief + self._turn.prompt)
+        reply = await connection.prompt(session_id=session.id, prompt=[text])
         for event in (*self._updates.flush(), *tokens(reply.usage)):
             self._mailbox.put(event)
         if reply.stop_reason == "refusal":
@@ -204,9 +215,11 @@ class AcpRun:
     # ------------------------------------------------------------ endings
 
     def _failed(self, sentence: str) -> Finished:
-        if self._wire.stray:
-            sentence += f" It printed: {self._wire.stray}"
-        return Finished("error", True, with_tail(sentence, self._process.stderr_tail), self._process.returncode)
+        if self._talk.wire.stray:
+            sentence += f" It printed: {self._talk.wire.stray}"
+        return Finished(
+            "error", True, with_tail(sentence, self._talk.process.stderr_tail), self._talk.process.returncode
+        )
 
     def _refused(self, error: acp.RequestError) -> Finished:
         words = _request_words(error)
@@ -220,8 +233,8 @@ class AcpRun:
 
     async def _fallen(self) -> Finished:
         """The lines ended before the answer did: tell why."""
-        if self._wire.fault:
-            return self._failed(f"{self._agent} {self._wire.fault}.")
+        if self._talk.wire.fault:
+            return self._failed(f"{self._agent} {self._talk.wire.fault}.")
         code = await self._exit_code()
         if self._interrupted:
             return Finished("cancelled", exit_code=code)
@@ -232,10 +245,22 @@ class AcpRun:
     async def _exit_code(self) -> int | None:
         # The end of stdout arrives a little before the exit does.
         try:
-            async with asyncio.timeout(self._grace):
-                return await self._process.wait()
+            async with asyncio.timeout(GRACE):
+                return await self._talk.process.wait()
         except TimeoutError:
-            return self._process.returncode
+            return self._talk.process.returncode
+
+
+async def greet(connection: ClientSideConnection) -> schema.InitializeResponse:
+    return await connection.initialize(
+        protocol_version=acp.PROTOCOL_VERSION,
+        client_capabilities=schema.ClientCapabilities(),
+        client_info=schema.Implementation(name="tugbot", version=version("tugbot")),
+    )
+
+
+def version_of(hello: schema.InitializeResponse) -> str | None:
+    return one_line(hello.agent_info.version, 40) if hello.agent_info else None
 
 
 def _is_model(option: schema.SessionConfigOptionSelect | schema.SessionConfigOptionBoolean) -> bool:

@@ -19,16 +19,17 @@ DETAIL = 2000  # characters of a tool call's detail
 class Updates:
     """Translates updates in order. Those of unknown kind are skipped: the schema moves fast."""
 
-    def __init__(self) -> None:
+    def __init__(self, cost: float | None = None) -> None:
+        """`cost`: US dollars of the conversation so far; None: not known."""
         self._calls: dict[str, ToolCall] = {}
         self._cleaner = Cleaner()
         self._speaking: type[TextDelta] | type[Thought] = TextDelta
-        self._cost: float | None = None  # US dollars of the whole conversation; None: not known yet
+        self.cost = cost
 
     def begin(self, fresh: bool) -> None:
         """The next update belongs to this turn. A fresh conversation has cost nothing so far."""
         if fresh:
-            self._cost = 0.0
+            self.cost = 0.0
 
     def replay(self, params: object) -> None:
         """History that `session/load` repeats: only the cost so far is of interest."""
@@ -82,15 +83,16 @@ class Updates:
             case schema.AgentPlanUpdate():
                 yield Plan(tuple(PlanItem(one_line(entry.content), entry.status) for entry in update.entries))
             case schema.UsageUpdate() if delta := self._cost_delta(update.cost):
-                yield Usage(cost_delta=delta)
+                yield Usage(cost_delta=delta, cost_total=self.cost)
 
     def _cost_delta(self, cost: schema.Cost | None) -> float:
         if cost is None or cost.currency != "USD":
             return 0.0
         # A resumed conversation whose cost so far was not replayed: better to count nothing than all of it again.
-        before = cost.amount if self._cost is None else self._cost
-        self._cost = max(before, cost.amount)
-        return self._cost - before
+        before = cost.amount if self.cost is None else self.cost
+        # Below what it was: the program counts from its own start.
+        self.cost = cost.amount
+        return cost.amount - before if cost.amount >= before else cost.amount
 
 
 def tokens(usage: schema.Usage | None) -> Iterator[AgentEvent]:

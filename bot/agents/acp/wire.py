@@ -6,14 +6,14 @@ in the order they arrive, before any task exists, and only what the SDK must ans
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from acp.meta import CLIENT_METHODS
 
-from bot.agents.acp.mailbox import Mailbox
 from bot.agents.base import Process
 from bot.agents.output import LineTooLong, Output, close_stdin
 from bot.agents.text import one_line
@@ -30,13 +30,17 @@ log = logging.getLogger(__name__)
 class Wire:
     """Implements the SDK's Transport protocol; never raises out of `receive`, or the SDK logs a traceback."""
 
-    def __init__(self, process: Process, output: Output, mailbox: Mailbox, update: Callable[[object], None]) -> None:
+    def __init__(
+        self, process: Process, output: Output, room: Callable[[], Awaitable[None]], update: Callable[[object], None]
+    ) -> None:
+        """`room` is awaited before each line, `update` is given the parameters of each session update."""
         self._process = process
         self._stdin = process.stdin
         self._output = output
-        self._mailbox = mailbox
+        self._room = room
         self._update = update
         self._strays: list[str] = []
+        self.ended = asyncio.Event()  # nothing more will be read
         self.fault = ""  # what was wrong with the program's lines, where that is why reading ended
 
     @property
@@ -46,12 +50,13 @@ class Wire:
 
     async def receive(self) -> Json | None:
         while not self.fault:
-            await self._mailbox.room()
+            await self._room()
             line = await self._next_line()
             if not line:
-                return None
+                break
             if (message := await self._sort(line)) is not None:
                 return message
+        self.ended.set()
         return None
 
     async def send(self, message: Json) -> None:

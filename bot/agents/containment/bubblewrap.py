@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot.agents.base import Identity, KillReport, LaunchFailed, Process, Spawn
-from bot.agents.containment import child, mounts, pidfd, procfs, programs, view
+from bot.agents.containment import child, copies, mounts, pidfd, procfs, programs, view
 from bot.agents.containment.child import Child
 from bot.agents.containment.contained import Contained
 from bot.agents.containment.pipes import Pipes
@@ -57,13 +57,17 @@ class BubblewrapLauncher:
                 raise
 
     def _start(self, spawn: Spawn, program: str, gate: _Gate) -> Child:
+        with copies.copies(spawn) as logins:
+            return self._exec(spawn, program, gate, logins)
+
+    def _exec(self, spawn: Spawn, program: str, gate: _Gate, logins: Sequence[copies.Copy]) -> Child:
         seen = view.of_system(self._hidden, spawn)
-        words = [*BASE, *view.proc_protection(), *mounts.arguments(seen)]
+        words = [*BASE, *view.proc_protection(), *mounts.arguments(seen), *copies.arguments(logins)]
         words += ["--chdir", str(spawn.cwd.resolve()), "--info-fd", str(gate.info_in), "--block-fd", str(gate.wait_out)]
         options = _memory_file([*words, *_environment(spawn.env)])
         try:
             argv = [self.mark, "--args", str(options), "--", program, *spawn.argv[1:]]
-            fds = (options, gate.info_in, gate.wait_out)
+            fds = (options, gate.info_in, gate.wait_out, *(login.fd for login in logins))
             return child.start(argv, env={}, cwd=Path("/"), pass_fds=fds, program=_bwrap())
         finally:
             os.close(options)
@@ -147,7 +151,7 @@ class _Gate:
 
 async def _enter(outer: Child, spawn: Spawn, gate: _Gate) -> Process:
     """From a started bubblewrap to a running program. Nothing is awaited after the gate opened."""
-    pipes = await Pipes.connect(outer.popen)
+    pipes = await Pipes.connect(outer.popen, spawn.stdout_limit)
     try:
         pid = await gate.init()
         identity = None if pid is None else procfs.identify(pid)
@@ -203,7 +207,7 @@ class SandboxedProcess(Contained):
         return procfs.activity(self._identity.pid)
 
     def members(self) -> frozenset[int] | None:
-        return None
+        return procfs.members(self._identity.pid)
 
     async def _kill(self) -> KillReport:
         report = await _kill_init(self._identity, self._init)

@@ -76,7 +76,7 @@ def _start(spawn: Spawn, program: str, gate_out: int) -> Child:
 
 
 async def _enter(leader: Child, spawn: Spawn, gate_in: int) -> Process:
-    pipes = await Pipes.connect(leader.popen)
+    pipes = await Pipes.connect(leader.popen, spawn.stdout_limit)
     try:
         identity = await asyncio.to_thread(_identify, leader.pid)
         if identity is None:
@@ -108,7 +108,7 @@ class GroupedProcess(Contained):
         return sum(row.pid for row in _members(rows, self._leader.pid)) + _cpu(self._leader.pid)
 
     def members(self) -> frozenset[int] | None:
-        return None
+        return None  # re-sessioned ones cannot be found, and all of them outlive a bot that is killed
 
     def _is_final(self, report: KillReport) -> bool:
         return not report.survivors  # asking again proves no more, and the group's number may be another's by then

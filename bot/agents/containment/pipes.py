@@ -41,8 +41,9 @@ class Ending(asyncio.StreamReaderProtocol):
 class Pipes:
     """Made by `connect`; `close` must be awaited in the end."""
 
-    def __init__(self) -> None:
-        self.stdout = asyncio.StreamReader(limit=LINE_LIMIT)
+    def __init__(self, limit: int = LINE_LIMIT) -> None:
+        """`limit`: see Spawn.stdout_limit."""
+        self.stdout = asyncio.StreamReader(limit=limit)
         self.tail = Tail()
         self._output = Ending(self.stdout)
         # A reader that nobody feeds: StreamReaderProtocol is the public protocol that knows flow control.
@@ -56,8 +57,8 @@ class Pipes:
         return self._stdin
 
     @classmethod
-    async def connect(cls, popen: subprocess.Popen[bytes]) -> Pipes:
-        pipes, waiting = cls(), [popen.stderr, popen.stdout, popen.stdin]
+    async def connect(cls, popen: subprocess.Popen[bytes], limit: int = LINE_LIMIT) -> Pipes:
+        pipes, waiting = cls(limit), [popen.stderr, popen.stdout, popen.stdin]
         try:
             await pipes._read(pipes.tail, _taken(waiting))
             await pipes._read(pipes._output, _taken(waiting))

@@ -82,6 +82,11 @@ def living(pid: int) -> list[Stat]:
     return [stat for stat in descendants(pid) if stat.live]
 
 
+def members(pid: int) -> frozenset[int]:
+    """Pids of what lives below `pid`."""
+    return frozenset(stat.pid for stat in living(pid))
+
+
 def activity(pid: int) -> int:
     """Changes while descendants of `pid` use CPU or come and go."""
     return sum(stat.ticks + stat.pid for stat in descendants(pid))

@@ -160,7 +160,7 @@ def _finish(supervisor: Child) -> None:
 async def _enter(supervisor: Child, line: Line, spawn: Spawn, program: str) -> Process:
     """From a started supervisor to a running program."""
     agent = Path(program).name
-    pipes = await Pipes.connect(supervisor.popen)
+    pipes = await Pipes.connect(supervisor.popen, spawn.stdout_limit)
     try:
         reports = await line.listen()
         identity = procfs.identify(supervisor.pid)
@@ -204,7 +204,7 @@ class SupervisedProcess(Contained):
         return procfs.activity(self._identity.pid)
 
     def members(self) -> frozenset[int] | None:
-        return None
+        return procfs.members(self._identity.pid)
 
     async def _kill(self) -> KillReport:
         began = time.monotonic()
