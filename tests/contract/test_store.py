@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -355,6 +356,82 @@ class TestRunOfABatch:
         assert await waiting(store, THERE) == ["hello"]
 
 
+class TestTextForARunningTurn:
+    async def test_it_becomes_the_runs_own(self, place: Place, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n, f"m{n}")) for n in range(4)]
+        batch = await claimed(store, numbers[0])
+        await store.inbox.retract(event(2))
+        rows = await store.ledger.join(batch.run, HERE, numbers[1:3])
+        assert [row.text for row in rows] == ["m1"]
+        assert await waiting(store) == ["m3"]
+        assert await store.inbox.edit(event(1), "uno") == "late"
+        run = await store.runs.get(batch.run)
+        assert run is not None
+        assert (run.messages, run.prompt) == ((numbers[0], numbers[1]), "m0\n\nm1")
+        await store.ledger.finish(batch, Outcome(RunState.SUCCEEDED))
+        assert (await store.books()).texts == {"answered": 2, "retracted": 1, "waiting": 1}
+
+    async def test_what_nobody_heard_waits_again(self, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n, f"m{n}")) for n in range(3)]
+        batch = await claimed(store, numbers[0])
+        await store.ledger.join(batch.run, HERE, numbers[1:])
+        assert await store.ledger.give_back(batch.run, numbers[1:]) == 2
+        assert await store.ledger.give_back(batch.run, numbers[1:]) == 0
+        assert await waiting(store) == ["m1", "m2"]
+        run = await store.runs.get(batch.run)
+        assert run is not None
+        assert (run.messages, run.prompt) == ((numbers[0],), "m0")
+        await store.ledger.finish(batch, Outcome(RunState.SUCCEEDED))
+        assert [row.text for row in (await claimed(store, *numbers)).rows] == ["m1", "m2"]
+
+    async def test_rows_of_another_session_stay_where_they_are(self, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        other = await accepted(store, text(2, session=THERE))
+        assert await store.ledger.join(batch.run, HERE, [other]) == ()
+
+    async def test_only_the_runs_own_rows_are_given_back(self, store: AnyStore) -> None:
+        first, second = [await claimed(store, await accepted(store, text(n))) for n in range(2)]
+        assert await store.ledger.give_back(first.run, [second.rows[0].id]) == 0
+        assert (await store.books()).texts == {"claimed": 2}
+
+    async def test_nothing_joins_or_leaves_a_run_that_has_ended_or_never_was(self, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n)) for n in range(2)]
+        batch = await claimed(store, numbers[0])
+        await store.ledger.finish(batch, Outcome(RunState.SUCCEEDED))
+        assert await store.ledger.join(batch.run, HERE, numbers) == ()
+        assert await store.ledger.join(99, HERE, numbers) == ()
+        assert await store.ledger.give_back(batch.run, numbers) == 0
+        assert (await store.books()).texts == {"answered": 1, "waiting": 1}
+
+    @pytest.mark.parametrize("first", ["join", "finish", "discard", "claim"])
+    async def test_calls_at_the_same_instant_take_effect_in_their_order(self, store: AnyStore, first: str) -> None:
+        numbers = [await accepted(store, text(n)) for n in range(2)]
+        batch, more = await claimed(store, numbers[0]), numbers[1]
+        calls: dict[str, Callable[[], Awaitable[Any]]] = {
+            "join": lambda: store.ledger.join(batch.run, HERE, [more]),
+            "finish": lambda: store.ledger.finish(batch, Outcome(RunState.STOPPED)),
+            "discard": lambda: store.ledger.discard(HERE, more),
+            "claim": lambda: store.ledger.claim(HERE, [more]),
+        }
+        order = [first, *(name for name in ("join", "discard", "claim", "finish") if name != first)]
+        results = dict(zip(order, await asyncio.gather(*(calls[name]() for name in order)), strict=True))
+        owner = "discard" if first == "finish" else first  # the run was over before anything could join it
+        assert bool(results["join"]) == (owner == "join")
+        assert results["discard"] == (owner == "discard")
+        assert (results["claim"] is not None) == (owner == "claim")
+        texts = (await store.books()).texts
+        assert texts == ({"stopped": 1, "claimed": 1} if owner == "claim" else {"stopped": 2})
+
+    async def test_a_crash_cuts_it_off_with_its_run(self, place: Place, store: AnyStore) -> None:
+        numbers = [await accepted(store, text(n, f"m{n}")) for n in range(2)]
+        batch = await claimed(store, numbers[0])
+        await store.ledger.join(batch.run, HERE, numbers[1:])
+        again = await place.open()
+        (run,) = (await again.recover(unkilled={}, words=WORDS)).runs
+        assert run.messages == tuple(numbers)
+        assert (await again.books()).texts == {"interrupted": 2}
+
+
 class TestOtherRuns:
     async def test_a_run_of_another_kind(self, place: Place, store: AnyStore) -> None:
         number = await store.runs.create(
@@ -589,8 +666,11 @@ class TestFence:
         results = await asyncio.gather(
             put(store, text(3)),
             store.ledger.claim(HERE, [other]),
+            store.ledger.join(batch.run, HERE, [other]),
+            store.ledger.give_back(batch.run, [batch.rows[0].id]),
             store.ledger.finish(batch, Outcome(RunState.SUCCEEDED)),
             store.ledger.discard(HERE, other),
+            store.schedule.cancel(HERE),
             store.outbox.add([notice("hello")]),
             return_exceptions=True,
         )

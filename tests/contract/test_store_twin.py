@@ -14,8 +14,9 @@ from typing import TypeAlias
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.store.records import Scheduled
 from bot.store.rules import RecoveryWords
-from dispatcher.model import Batch, Outcome, RunState
+from dispatcher.model import Batch, Binding, Outcome, RunState
 from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, sql_place, text
 from tests.contract.store_templates import sqlite_template
 
@@ -42,6 +43,11 @@ steps = st.one_of(
     st.tuples(st.just("edit"), numbers, sessions),
     st.tuples(st.just("retract"), numbers, sessions),
     st.tuples(st.just("claim"), sessions, st.integers(0, 12)),
+    st.tuples(st.just("join"), st.integers(0, 3), sessions, st.sets(st.integers(1, 20), max_size=4)),
+    st.tuples(st.just("give_back"), st.integers(0, 3), st.sets(st.integers(1, 20), max_size=4)),
+    st.tuples(st.just("schedule"), numbers, sessions, st.integers(0, 3)),
+    st.tuples(st.just("cancel"), sessions, st.none() | st.integers(1, 3)),
+    st.tuples(st.just("fall_due"), st.integers(0, 9)),
     st.tuples(st.just("finish"), st.integers(0, 3), st.sampled_from(ENDS)),
     st.tuples(st.just("discard"), sessions, st.integers(0, 20)),
     st.tuples(st.just("done"), st.integers(1, 20), st.booleans()),
@@ -66,7 +72,8 @@ class World:
 
     async def _text(self, number: int, session: str) -> object:
         said = notice("full", session, key=f"full-{len(self.log)}")
-        return await self.store.inbox.put(text(number, f"t{number}", session), max_waiting=3, refusal=said)
+        one = text(number, f"t{number}", session, Binding(None, "demo"))
+        return await self.store.inbox.put(one, max_waiting=3, refusal=said)
 
     async def _command(self, number: int, session: str, said: str, project: str | None) -> object:
         one = command(number, said, session, project=project)
@@ -87,6 +94,39 @@ class World:
         if batch is not None:
             self.batches.append(batch)
         return queue, batch
+
+    async def _join(self, which: int, session: str, ids: set[int]) -> object:
+        return await self.store.ledger.join(self._run(which), session, sorted(ids))
+
+    async def _give_back(self, which: int, ids: set[int]) -> object:
+        return await self.store.ledger.give_back(self._run(which), sorted(ids))
+
+    def _run(self, which: int) -> int:
+        return self.batches[which].run if which < len(self.batches) else 99
+
+    async def _schedule(self, number: int, session: str, which: int) -> object:
+        if which >= len(self.batches):
+            return None
+        item = Scheduled(
+            run=self.batches[which].run,
+            session=session,
+            transport="t",
+            account="me",
+            event_id=f"s{number}",
+            sender="@ada:example.org",
+            sender_name="Ada",
+            text=f"again {number}",
+            target=session,
+            due_at=float(number),
+        )
+        return await self.store.schedule.add(item)
+
+    async def _cancel(self, session: str, run: int | None) -> object:
+        return await self.store.schedule.cancel(session, run)
+
+    async def _fall_due(self, now: int) -> object:
+        due = await self.store.schedule.due(now)
+        return due, [await self.store.schedule.remove(item.id) for item in due[:1]]
 
     async def _finish(self, which: int, state: RunState) -> object:
         if which >= len(self.batches):
@@ -126,6 +166,11 @@ class World:
         runs = [*await store.runs.last(limit=50), *await store.runs.alive(), *await store.runs.failed_to_kill()]
         waiting = sorted(await store.ledger.waiting_sessions())
         recent = list(await store.inbox.recent_events())
+        later = [await store.schedule.of(session) for session in SESSIONS]
+        sums = [await store.runs.spent(since, None) for since in (0.0, self.place.clock.now - 5)]
+        missed = [await store.runs.since_success(session, "demo", None) for session in SESSIONS]
+        for value in (later, sums, missed, await store.schedule.next_due()):
+            self.log.append(value)
         return [*self.log, queues, told, runs, waiting, recent, await store.books(), await store.outbox.next_due()]
 
 
