@@ -58,7 +58,7 @@ class Dispatcher:
         self._ledger = ledger
         self._insist = Insist(observer, limits.retry_delay)
         self._execution = Execution(ledger, handler, self._insist, limits, group)
-        self._steering = Steering(ledger, handler, observer, self._insist, group)
+        self._steering = Steering(ledger, handler, observer, self._insist, limits, group)
         self._limits = limits
         self._group = group
         self._loop = asyncio.get_running_loop()

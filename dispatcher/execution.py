@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from dispatcher.lane import Running
+from dispatcher.lane import Running, size
 from dispatcher.model import (
     Batch,
     Handler,
@@ -65,7 +65,16 @@ class Execution:
         if batch is not None:
             # Another agent, or one in another project, is not given what was meant for this one.
             run.batch = replace(batch, repeats=tuple(row for row in repeats if row.binding == batch.binding))
+            run.batch = await self._within_caps(run, run.batch)
         return batch is not None
+
+    async def _within_caps(self, run: Running, batch: Batch) -> Batch:
+        """Without the rows that an edit, made between the verdict and the claim, has pushed over the cap."""
+        rows = fitting(batch.rows, self._limits)
+        over = [row.id for row in batch.rows[len(rows) :]]
+        if not over or not await give_back(self._ledger, self._insist, run, batch, over):
+            return batch
+        return replace(batch, rows=rows)
 
     def hand_over(self, run: Running) -> None:
         """Start the handler, unless the run was stopped since. Synchronous: no stop can fall in between."""
@@ -99,6 +108,29 @@ class Execution:
             return await self._handler(batch, run.signal)
         except Exception as exc:
             return exc
+
+
+def fitting(rows: tuple[Row, ...], limits: Limits) -> tuple[Row, ...]:
+    """The longest run of oldest rows that keeps to the byte cap; at least one."""
+    total = 0
+    for count, row in enumerate(rows):
+        total += size(row.text)
+        if total > limits.max_batch_bytes and count:
+            return rows[:count]
+    return rows
+
+
+async def give_back(ledger: Ledger, insist: Insist, run: Running, batch: Batch, ids: Sequence[int]) -> bool:
+    """Let rows that nobody heard wait again. False: a stop has covered them; they stay with the run that it ended."""
+
+    async def attempt() -> bool:
+        # At each attempt: the discard of a stop that came meanwhile is in the store's order before this.
+        if max(ids) <= run.stopped_upto:
+            return False
+        await ledger.give_back(batch.run, ids)
+        return True
+
+    return await insist(attempt, batch.session)
 
 
 def _raised(batch: Batch, exc: Exception) -> Outcome:

@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dispatcher.execution import Insist
+from dispatcher.execution import Insist, fitting, give_back
 from dispatcher.lane import Lane, Running
-from dispatcher.model import Batch, Binding, Handler, Ledger, Observer, StoreUnavailable
+from dispatcher.model import Batch, Binding, Handler, Ledger, Limits, Observer, StoreUnavailable
 
 # Seconds until a turn that takes no text yet (its agent is starting) is asked again.
 ASK_AGAIN = 1.0
@@ -23,12 +23,19 @@ class Steering:
     """One at a time per run: `Running.steering` is the task that performs it."""
 
     def __init__(
-        self, ledger: Ledger, handler: Handler, observer: Observer, insist: Insist, group: asyncio.TaskGroup
+        self,
+        ledger: Ledger,
+        handler: Handler,
+        observer: Observer,
+        insist: Insist,
+        limits: Limits,
+        group: asyncio.TaskGroup,
     ) -> None:
         self._ledger = ledger
         self._handler = handler
         self._observer = observer
         self._insist = insist
+        self._limits = limits
         self._group = group
         self._loop = asyncio.get_running_loop()
 
@@ -53,13 +60,17 @@ class Steering:
             rows = await self._ledger.join(run.batch.run, lane.session, ids)
         except StoreUnavailable:
             # A database that was lost while it answered may have done it all the same.
-            await self._give_back(lane, run, run.batch.run, ids)
+            await give_back(self._ledger, self._insist, run, run.batch, ids)
             return
+        if len(fit := fitting(rows, self._limits)) < len(rows):  # an edit came before them
+            over = [row.id for row in rows[len(fit) :]]
+            rows = fit if await give_back(self._ledger, self._insist, run, run.batch, over) else rows
         if not rows:
             return
         # Nothing is awaited between this test and the hand-over, so no stop can fall in between.
         heard = await self._hand_over(run, Batch(run.batch.run, rows)) if _goes_on(run) else False
-        if heard is False and await self._give_back(lane, run, run.batch.run, [row.id for row in rows]):
+        ids = [row.id for row in rows]
+        if heard is False and await give_back(self._ledger, self._insist, run, run.batch, ids):
             run.deaf = True  # the turn is over, or it would be asked again at once, and again
             return
         run.batch = replace(run.batch, rows=run.batch.rows + rows)
@@ -87,18 +98,6 @@ class Steering:
             return await self._handler.steer(further)
         except Exception:  # raised in a task of the group, it would end every other session's work
             return None
-
-    async def _give_back(self, lane: Lane, run: Running, number: int, ids: Sequence[int]) -> bool:
-        """Let them wait again. False: a stop has covered them, so they stay with the run that it ended."""
-
-        async def attempt() -> bool:
-            # At each attempt: the discard of a stop that came meanwhile is in the store's order before this.
-            if max(ids) <= run.stopped_upto:
-                return False
-            await self._ledger.give_back(number, ids)
-            return True
-
-        return await self._insist(attempt, lane.session)
 
     def _never(self, lane: Lane, run: Running, binding: Binding) -> None:
         if not run.deaf and lane.rows and lane.rows[0].binding == binding:

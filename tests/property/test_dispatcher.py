@@ -63,7 +63,6 @@ class Promises(RuleBasedStateMachine):
 
     async def _amend(self, event: Event, text: str | None) -> None:
         dispatcher = self.world.dispatcher
-        self.world.seen.edited.add(event)
         change = dispatcher.retract(event) if text is None else dispatcher.edit(event, text[:300])
         change.add_done_callback(lambda done: done.cancelled() or done.exception())
 

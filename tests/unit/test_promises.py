@@ -206,6 +206,38 @@ def test_edits_and_retractions_count_until_the_claim(world: World) -> None:
     assert world.do(amend()) == ("late", "late")
 
 
+@pytest.mark.parametrize("mode", ["collect", "steer"])
+def test_p4_an_edit_at_the_last_instant_does_not_grow_a_batch_over_its_cap(world: World, mode: str) -> None:
+    if mode == "steer":
+        steering(world)
+    step = world.store._writer._step
+    assert step is not None
+    seen = len(world.disk.messages)
+
+    async def edit(point: str) -> None:
+        if point == "read queue" and world.loop.time() > due:
+            world.store._writer._step = step
+            world.dispatcher.edit(event, "y" * 290)
+        await step(point)
+
+    world.say("a", "x" * 200)
+    event = world.say("a", "grows")
+    due = world.loop.time() + 1.4
+    world.store._writer._step = edit
+    world.advance(20)
+    assert len(world.disk.messages) == seen + 2
+    assert [len(batch) for batch in batches(world)] == ([1, 1] if mode == "collect" else [3])
+    assert state_of(world, "y" * 290) is State.ANSWERED
+
+
+def test_an_exception_of_a_handler_is_told_as_a_sentence(world: World) -> None:
+    world.script.append(("raise", 0.1))
+    world.say("a")
+    world.advance(5)
+    (item,) = [stored.item for stored in world.disk.outbox.values()]
+    assert item.text == "Run 1 failed: handler broke. `retry 1` repeats it."
+
+
 def test_go_hurries_and_a_hold_keeps(world: World) -> None:
     async def call(name: str) -> None:
         getattr(world.dispatcher, name)("a")
