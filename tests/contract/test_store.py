@@ -26,17 +26,17 @@ from dispatcher.model import (
     RunState,
 )
 from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, sql_place, text
-from tests.contract.store_templates import fresh_database, postgres_template, sqlite_template
+from tests.contract.store_templates import empty_database, postgres_shared, postgres_template, sqlite_template
 from tests.postgres import postgres
 
-__all__ = ["postgres", "postgres_template", "sqlite_template"]  # fixtures
+__all__ = ["postgres", "postgres_shared", "postgres_template", "sqlite_template"]  # fixtures
 
 HERE, THERE = "console/local", "matrix/!room"
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    place = memory_place() if request.param == "memory" else sql_place(*fresh_database(request, tmp_path))
+    place = memory_place() if request.param == "memory" else sql_place(*empty_database(request, tmp_path))
     yield place
     await place.close()
 
