@@ -35,10 +35,11 @@ from bot.runs.budget import Budget
 from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
 from bot.runs.turn import House, Turns
+from bot.scheduling import Retries
 from bot.scratch import Scratch
 from bot.secrets import Secrets
 from bot.settings import Settings, load
-from bot.staffing import Staffing, staffing
+from bot.staffing import Roster, Staffing, staffing
 from bot.store.migrations import HEAD
 from bot.store.migrations import migrate as migrate_database
 from bot.store.store import Store
@@ -130,6 +131,7 @@ class Bot:
         self._delivery = Delivery(store.outbox, self._places, group, clock=time.time)
         self._ledger = Announcing(store.ledger, self._delivery.poke)
         self._dispatcher = self._build_dispatcher()
+        self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default))
 
     # ------------------------------------------------------------ parts
 
@@ -176,14 +178,19 @@ class Bot:
 
     async def _build_router(self) -> Router:
         default = Binding(agent=self._staff.default)
-        halts = Halts(self._dispatcher, self._live, await self._store.inbox.recent_events("command", 1000))
+        halts = Halts(
+            self._dispatcher, self._live, self._leases, await self._store.inbox.recent_events("command", 1000)
+        )
         desk = FrontDesk(
             self._store,
             self._dispatcher,
             halts,
             self._live,
             self._launcher,
-            self._staff.infos,
+            Roster(self._staff, self._launcher, self._data / "scratch" / "probe").infos,
+            self._leases,
+            self._asking,
+            self._retries,
             default=default,
             max_waiting=self._settings.dispatcher.max_waiting,
             announced=self._delivery.poke,
@@ -198,6 +205,7 @@ class Bot:
             answered=self._answered,
             announced=self._delivery.poke,
             say=self._lines.say,
+            asks=lambda session: bool(self._asking.open(session)),
             max_message_bytes=self._settings.dispatcher.max_message_bytes,
             group=self._group,
         )
@@ -223,7 +231,9 @@ class Bot:
         router = await self._build_router()
         self._delivery.start()
         await self._dispatcher.start()
+        retrying = self._group.create_task(self._retries.run(), name="retries")
         await self._converse(router)
+        retrying.cancel()
         self._stalled = self._dispatcher.stalled()
         await self._close(router)
         failed = self._ledger.failures or self._stalled

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
 from bot.agents.base import KillReport, Launcher
-from bot.commands.model import AgentInfo, Asker, InLine, RetryResult, StatusReport, StopReport, Work
+from bot.commands.model import AgentInfo, Asker, InLine, ResetReport, RetryResult, StatusReport, StopReport, Work
 from bot.halts import Halts, may_stop
 from bot.restart import workspace_of_run
+from bot.runs.asking import Asking, Decision, Question, Reaction
+from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
-from bot.store.records import RunRecord, SessionSettings
+from bot.scheduling import Retries, next_time
+from bot.store.records import RunRecord, Scheduled, SessionSettings
 from bot.store.rules import ALIVE
 from bot.store.store import Store
 from dispatcher.core import Dispatcher
@@ -30,7 +33,10 @@ class FrontDesk:
         halts: Halts,
         live: LiveRuns,
         launcher: Launcher,
-        agents: Sequence[AgentInfo],
+        agents: Callable[[], Awaitable[Sequence[AgentInfo]]],
+        leases: Leases,
+        asking: Asking,
+        retries: Retries,
         *,
         default: Binding,
         max_waiting: int,
@@ -42,6 +48,9 @@ class FrontDesk:
         self._live = live
         self._launcher = launcher
         self._agents = agents
+        self._leases = leases
+        self._asking = asking
+        self._retries = retries
         self._default = default
         self._max_waiting = max_waiting
         self._announced = announced
@@ -52,16 +61,20 @@ class FrontDesk:
     def version(self) -> str:
         return version("tugbot")
 
-    def agents(self) -> Sequence[AgentInfo]:
-        return self._agents
+    async def agents(self) -> Sequence[AgentInfo]:
+        return await self._agents()
 
     # ------------------------------------------------------------ stop
 
     async def stop_session(self, asker: Asker) -> StopReport:
-        return StopReport(await self._result(asker))
+        unscheduled = await self._store.schedule.cancel(asker.session)
+        return StopReport(await self._result(asker), rested=await self._rested(asker), unscheduled=unscheduled)
 
     async def stop_all(self, asker: Asker) -> StopReport:
-        return StopReport(await self._result(asker))
+        return StopReport(await self._result(asker), rested=await self._rested(asker))
+
+    async def _rested(self, asker: Asker) -> tuple[KillReport, ...]:
+        return await self._halts.rested(_event(asker))
 
     async def stop_run(self, asker: Asker, run: int) -> StopReport:
         stopped = await self._result(asker)
@@ -77,8 +90,7 @@ class FrontDesk:
         return StopReport(asked=run, obstacle="over")
 
     async def _result(self, asker: Asker) -> tuple[Stopped, ...]:
-        event = Event(asker.session, asker.transport, asker.account, asker.event_id)
-        stopped = await self._halts.result(event)
+        stopped = await self._halts.result(_event(asker))
         await self._tell_others(asker, stopped)
         return stopped
 
@@ -133,6 +145,10 @@ class FrontDesk:
             ),
             waiting=tuple(self.now() - at for at in since),
             elsewhere=len(self._live.running) - len(work),
+            questions=self._asking.open(session),
+            scheduled=tuple((item.run, item.due_at) for item in await self._store.schedule.of(session)),
+            limited=self._limited(),
+            now=self.now(),
             books=await self._store.books(),
         )
 
@@ -142,7 +158,19 @@ class FrontDesk:
     async def run(self, id: int) -> RunRecord | None:  # noqa: A002 - the word of the command
         return await self._store.runs.get(id)
 
-    async def retry(self, asker: Asker, run: int | None, message_id: int) -> RetryResult:
+    def _limited(self) -> tuple[tuple[str, float | None], ...]:
+        """Agents that were refused by their provider, as long as that is known to last."""
+        return tuple((name, until) for name, until in self._live.limited.items() if not until or until > self.now())
+
+    def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction:
+        return self._asking.answer(
+            asker.session, decision, why, asker.sender_name, lambda each: _may_answer(each, asker)
+        )
+
+    def question(self, session: str) -> Question | None:
+        return self._asking.latest(session)
+
+    async def retry(self, asker: Asker, run: int | None, message_id: int, moment: str = "") -> RetryResult:
         record = await self._to_retry(asker, run)
         if record is None:
             return RetryResult("nothing" if run is None else "unknown", run)
@@ -150,6 +178,8 @@ class FrontDesk:
             return RetryResult("foreign", record.id)
         if record.state in ALIVE:
             return RetryResult("active", record.id)
+        if moment:
+            return await self._retry_later(asker, record, message_id, moment)
         # An event id of its own, made of the command's: a redelivered `retry` is no second one.
         event = Event(asker.session, asker.transport, asker.account, f"retry/{message_id}")
         message = Message(
@@ -161,13 +191,48 @@ class FrontDesk:
             return RetryResult("refused", record.id, reason=receipt.reason)
         return RetryResult("again", record.id, len(record.messages))
 
+    async def _retry_later(self, asker: Asker, record: RunRecord, message_id: int, moment: str) -> RetryResult:
+        due = record.resets_at if moment == "reset" else next_time(moment, self.now())
+        if due is None:
+            return RetryResult("no reset", record.id)
+        item = Scheduled(
+            id=0,  # given by the store
+            run=record.id,
+            session=asker.session,
+            transport=asker.transport,
+            account=asker.account,
+            event_id=f"retry/{message_id}",
+            sender=asker.sender,
+            sender_name=asker.sender_name,
+            text=record.prompt,
+            target=asker.target,
+            due_at=due,
+            direct=True,
+        )
+        await self._retries.add(item)
+        return RetryResult("later", record.id, len(record.messages), due=due)
+
     async def _to_retry(self, asker: Asker, run: int | None) -> RunRecord | None:
         if run is not None:
             return await self._store.runs.get(run)
         return next(iter(await self._store.runs.last(asker.session, 1)), None)
 
-    async def reset(self, session: str) -> bool:
-        return await self._store.sessions.forget_native(session) > 0
+    async def reset(self, session: str) -> ResetReport:
+        ending = self._leases.end(session)
+        forgotten = await self._store.sessions.forget_native(session)
+        return ResetReport(forgotten > 0, await ending)
 
     async def settings(self, session: str) -> SessionSettings:
         return await self._store.sessions.settings(session)
+
+
+def _event(asker: Asker) -> Event:
+    return Event(asker.session, asker.transport, asker.account, asker.event_id)
+
+
+def _may_answer(question: Question, asker: Asker) -> bool:
+    """On the bot's own machine operators alone; in a container also whoever the run works for."""
+    if asker.role in ("operator", "owner"):
+        return True
+    asked_by = {(row.event.transport, row.sender) for row in question.batch.rows}
+    return question.place == "container" and (asker.transport, asker.sender) in asked_by

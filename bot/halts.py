@@ -6,7 +6,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Iterable, Sequence
 
+from bot.agents.base import KillReport
 from bot.commands.model import Role
+from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
 from dispatcher.core import Dispatcher
 from dispatcher.model import Event, Stopped
@@ -15,10 +17,12 @@ REMEMBERED = 1000  # events of stop commands by which a redelivery is recognised
 
 
 class Halts:
-    def __init__(self, dispatcher: Dispatcher, live: LiveRuns, known: Iterable[Event]) -> None:
+    def __init__(self, dispatcher: Dispatcher, live: LiveRuns, resting: Leases, known: Iterable[Event]) -> None:
         """`known`: events of earlier commands, from the inbox: a network may deliver a stop again after a restart."""
         self._dispatcher = dispatcher
         self._live = live
+        self._resting = resting
+        self._rests: dict[Event, Awaitable[tuple[KillReport, ...]]] = {}
         self._seen: OrderedDict[Event, None] = OrderedDict((event, None) for event in known)
         self._under_way: dict[Event, Sequence[Awaitable[Stopped]]] = {}
 
@@ -30,14 +34,22 @@ class Halts:
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         self._under_way[event] = self._stops(event, scope, role)
+        if scope in ("session", "all"):
+            self._rests[event] = self._resting.end(event.session) if scope == "session" else self._resting.end_all()
 
     def forget(self, event: Event) -> Sequence[Awaitable[Stopped]]:
         """The word could not be written and will come again; what it set off all the same."""
         self._seen.pop(event, None)
+        self._rests.pop(event, None)
         return self._under_way.pop(event, ())
 
     async def result(self, event: Event) -> tuple[Stopped, ...]:
         return tuple(await asyncio.gather(*self._under_way.pop(event, ())))
+
+    async def rested(self, event: Event) -> tuple[KillReport, ...]:
+        """What became of the agents that rested where the stop reached."""
+        ending = self._rests.pop(event, None)
+        return () if ending is None else await ending
 
     def _stops(self, event: Event, scope: int | str, role: Role) -> Sequence[Awaitable[Stopped]]:
         if scope == "session":

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from bot import access
@@ -59,6 +60,7 @@ class Router:
         answered: Callable[[int, tuple[Notice, ...], bool], Awaitable[object]],  # a command's end, committed
         announced: Callable[[], None],  # something was put into the outbox
         say: Callable[[str, str], None],  # target and text, shown without the outbox
+        asks: Callable[[str], bool],  # whether an agent's question waits in this session
         max_message_bytes: int,
         group: asyncio.TaskGroup,
     ) -> None:
@@ -71,6 +73,7 @@ class Router:
         self._answered = answered
         self._announced = announced
         self._say = say
+        self._asks = asks
         self._max_bytes = max_message_bytes
         self._group = group
         self._strangers = 0
@@ -84,7 +87,7 @@ class Router:
             self._strangers += 1
             return _done(Ack("ignored", reason="stranger"))
         text, hidden = redact(inbound.text)
-        parsed = parse(text, self._names)
+        parsed = parse(text, replace(self._names, asking=self._asks(inbound.session)))
         if isinstance(parsed, PlainText):
             put = self._dispatcher.submit(self._message(inbound, text))
             put.add_done_callback(self._submitted)

@@ -291,6 +291,16 @@ class AgentRun(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether an agent's program starts and speaks its protocol; no model was asked."""
+
+    answers: bool
+    version: str = ""  # as the program says it
+    detail: str = ""  # why it does not answer, in words that say what to do
+    seconds: float = 0.0  # until it answered
+
+
 class Agent(Protocol):
     @property
     def name(self) -> str: ...
@@ -303,6 +313,13 @@ class Agent(Protocol):
 
     async def start(self, turn: Turn, launcher: Launcher) -> AgentRun:
         """Spawn the program, no more. Raises ProgramMissing, LaunchFailed."""
+        ...
+
+    async def probe(self, launcher: Launcher, cwd: Path) -> Probe:
+        """Start the program contained, see whether it answers, end it with proof. Never raises for the program.
+
+        One whose protocol has no greeting (`command`) is only looked for: running it might do things.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from bot.agents.base import (
     Launcher,
     LaunchFailed,
     PrivateFile,
+    Probe,
     Process,
     Spawn,
     Started,
@@ -23,6 +24,7 @@ from bot.agents.base import (
 )
 from bot.agents.ending import exited
 from bot.agents.output import GRACE, Output, close_stdin
+from bot.agents.probing import look_for
 from bot.agents.program import filled, find_program, visible_paths
 from bot.agents.text import Decoder
 
@@ -54,6 +56,9 @@ class CommandAgent:
             _remove(file)
             raise
         return CommandRun(self.name, process, turn, self.model, file)
+
+    async def probe(self, launcher: Launcher, cwd: Path) -> Probe:
+        return look_for(self.name, self.command[0], self.env, cwd)
 
     def _spawn(self, argv: tuple[str, ...], env: Mapping[str, str], turn: Turn) -> Spawn:
         # The configured command, not the argv: that names the prompt file, which must not be seen twice.

@@ -52,5 +52,6 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def _clean(text: str) -> str:
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    # Line ends first: an escape between the two halves of one must not make them one only when they come together.
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return text.translate(_CONTROLS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from bot.commands import about, completion, grammar, help, runs, session, words  # noqa: A004 - the noun it is
+from bot.commands import about, completion, grammar, help, permissions, runs, session, words  # noqa: A004 - the noun it is
 from bot.commands.model import CommandCall, Names, Parsed
 from bot.commands.registry import Registry
 
@@ -14,6 +14,9 @@ REGISTRY: Registry = Registry(
         runs.RETRY,
         runs.RUNS,
         runs.RUN,
+        permissions.ALLOW,
+        permissions.DENY,
+        permissions.SHOW,
         session.STATUS,
         session.GO,
         session.RESET,

@@ -84,8 +84,8 @@ def _positional(command: Command, plain: Sequence[str], scope: Scope, whole: boo
 
 
 def _gathered(args: Sequence[Arg], plain: Sequence[str]) -> list[str]:
-    """A command's name may be of several words: it takes all that are left."""
-    if not args or args[-1].kind != "command" or len(plain) < len(args):
+    """A command's name, and the rest of a line, may be of several words: they take all that are left."""
+    if not args or args[-1].kind not in ("command", "rest") or len(plain) < len(args):
         return list(plain)
     first = len(args) - 1
     return [*plain[:first], " ".join(plain[first:])]

@@ -8,6 +8,7 @@ letter it is meant as a command, and misuse is answered instead of being passed 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.commands.binding import Misfit, fit
 from bot.commands.kinds import Scope, lower
@@ -63,7 +64,9 @@ def _prefixed(message: str, scope: Scope) -> Parsed:
     if _has_several_lines(message):
         return _misuse(commands[0], "A command is one line.")
     if words is None:
-        return _misuse(commands[0], UNCLOSED)
+        return _spoken(message, replace(scope, names=replace(scope.names, asking=True))) or _misuse(
+            commands[0], UNCLOSED
+        )
     found = fit(commands[0], _after(commands[0], words), scope)
     return _misuse(commands[0], found.reason if isinstance(found, Misfit) else "")
 
@@ -83,8 +86,21 @@ def _bare(message: str, scope: Scope) -> Parsed:
         return _perhaps(message, scope)
     words = split(message)
     if words is None:
-        return _claimed(message, scope)
-    return _call(message, words, scope) or _meant(words, scope) or _perhaps(message, scope)
+        return _spoken(message, scope) or _claimed(message, scope)
+    call = _call(message, words, scope)
+    if call is not None and not scope.names.asking and call.command.asked and call.command.asked(call.args):
+        return PlainText()
+    return call or _meant(words, scope) or _perhaps(message, scope)
+
+
+def _spoken(message: str, scope: Scope) -> CommandCall | None:
+    """Words behind a command that takes them as they are need no closed quotation marks ("deny it's too much")."""
+    words = _naive(message)
+    for command in _named(words, scope) if scope.names.asking else ():
+        if command.args and command.args[-1].kind == "rest":
+            found = fit(command, _after(command, words), scope)
+            return None if isinstance(found, Misfit) else CommandCall(command, found)
+    return None
 
 
 def _meant(words: Sequence[Word], scope: Scope) -> Usage | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,6 +12,8 @@ from bot.commands.phrases import code, listed
 from bot.commands.registry import Registry
 from bot.commands.spelling import near
 
+TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d", re.ASCII)
+LONGEST_REST = 500  # characters
 LONGEST_NUMBER = 10  # digits: every id that will ever be given out, and far from int()'s own limit
 
 
@@ -88,6 +91,17 @@ def _flag(word: str, wanted: Arg | Option, scope: Scope) -> object:
     raise Mismatch(f"`--{wanted.name}` takes no value.")
 
 
+def _moment(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    plain = lower(word)
+    if plain in ("at", "reset") or TIME_OF_DAY.fullmatch(plain):
+        return plain
+    raise Mismatch(f"{code(word)} is no time: `at reset`, or `at 14:05`.")
+
+
+def _rest(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    return word[:LONGEST_REST]
+
+
 READERS: Mapping[Kind, Reader] = {
     "run": _number,
     "count": _number,
@@ -96,6 +110,8 @@ READERS: Mapping[Kind, Reader] = {
     "command": _command,
     "agent": _agent,
     "flag": _flag,
+    "moment": _moment,
+    "rest": _rest,
 }
 
 

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from bot.agents.base import KillReport
+from bot.runs.asking import Decision, Question, Reaction
 from bot.store.records import Books, RunRecord, SessionSettings
 from dispatcher.model import RunState, Stopped
 
 Role: TypeAlias = Literal["guest", "member", "operator", "owner"]
 
 # run: a run's id, digits. count: digits. choice: one of `choices`. word: any one word. command: the name of a
-# command, of one or more words. agent: the name of a configured agent. flag: an option without a value.
-Kind: TypeAlias = Literal["run", "count", "choice", "word", "command", "agent", "flag"]
+# command, of one or more words. agent: the name of a configured agent. flag: an option without a value. moment: "at",
+# "reset" or a time of day. rest: all that is left of the line, as it was written.
+Kind: TypeAlias = Literal["run", "count", "choice", "word", "command", "agent", "flag", "moment", "rest"]
 
 Args: TypeAlias = Mapping[str, object]  # by Arg.name and Option.name; absent: not given
 
@@ -66,6 +69,10 @@ class Command:
     emphatic: bool = False  # closing punctuation is ignored: "STOP!" must work
     # A message that begins with the name is always meant for the command, so misuse is answered, not passed on.
     claims: bool = False
+    # With these arguments it is a command only while an agent's question is open here; else it is text, unless it has
+    # a prefix: "deny all requests without a token" must reach the agent.
+    asked: Callable[[Args], bool] | None = None
+    usage: str = ""  # where the line that is made of the arguments would tell too little
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class Names:
     """What is known by name at this moment; the grammar tells commands from sentences by it."""
 
     agents: tuple[str, ...] = ()
+    asking: bool = False  # a question of an agent waits for an answer in this conversation
 
 
 # ---------------------------------------------------------------- what a message turned out to be
@@ -151,6 +159,8 @@ class StopReport:
     """What a stop did. `Ended.outcome.record["kill_report"]` holds a KillReport or its fields, where one was made."""
 
     stopped: tuple[Stopped, ...] = ()  # one for each session that was touched
+    rested: tuple[KillReport, ...] = ()  # agents that were resting between two turns
+    unscheduled: int = 0  # retries that were to come
     siblings: tuple[int, ...] = ()  # runs still at work in sibling threads: listed, not stopped
     asked: int | None = None  # the run that was named
     obstacle: Obstacle | None = None  # why that run was left alone
@@ -185,17 +195,28 @@ class StatusReport:
     waiting: tuple[float, ...] = ()  # ages of the messages not yet given to a run, oldest first, seconds
     elsewhere: int = 0  # runs of other sessions
     books: Books = field(default_factory=Books)
+    now: float = 0.0  # Unix seconds
+    questions: tuple[Question, ...] = ()  # of agents, that wait for an answer
+    scheduled: tuple[tuple[int, float], ...] = ()  # runs that are to be repeated, and when (Unix seconds)
+    limited: tuple[tuple[str, float | None], ...] = ()  # agents that their provider refuses, and until when
     trouble: tuple[str, ...] = ()  # transports that fail, a quarantined workspace: one line each
 
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """`again`: `messages` texts of `run` are accepted as a new message; anything else says why not."""
+    """`again`: `messages` texts of `run` are accepted as a new message; `later`: they will be; else it says why not."""
 
-    outcome: Literal["again", "nothing", "unknown", "foreign", "active", "refused"]
+    outcome: Literal["again", "later", "nothing", "unknown", "foreign", "active", "refused", "no reset"]
     run: int | None = None
     messages: int = 0
     reason: str = ""  # for `refused`
+    due: float | None = None  # for `later`: Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ResetReport:
+    had_conversation: bool
+    rested: tuple[KillReport, ...] = ()  # agents that were resting between two turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +226,11 @@ class AgentInfo:
     program: str
     default: bool = False
     note: str = ""  # why it is the default, what it lacks
+    version: str = ""  # as the program says it; "": it did not say
+    place: str = ""  # where it works
+    policy: str = ""  # what becomes of its permission requests there
+    steers: bool = False  # takes further text while its turn runs
+    obstacle: str = ""  # installed, but cannot be chosen: why
 
 
 class Desk(Protocol):
@@ -226,12 +252,18 @@ class Desk(Protocol):
 
     async def run(self, id: int) -> RunRecord | None: ...  # noqa: A002 - the word of the command
 
-    async def retry(self, asker: Asker, run: int | None, message_id: int) -> RetryResult: ...
+    async def retry(self, asker: Asker, run: int | None, message_id: int, moment: str = "") -> RetryResult:
+        """`moment`: "" is now, "reset" when the provider's limit of that run ends, or a time of day ("14:05")."""
+        ...
 
-    async def reset(self, session: str) -> bool: ...  # False: there was no conversation to forget
+    async def reset(self, session: str) -> ResetReport: ...
+
+    def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction: ...  # an agent's question
+
+    def question(self, session: str) -> Question | None: ...  # the oldest open one, else the last
 
     async def settings(self, session: str) -> SessionSettings: ...
 
-    def agents(self) -> Sequence[AgentInfo]: ...
+    async def agents(self) -> Sequence[AgentInfo]: ...  # may take some seconds the first time
 
     def version(self) -> str: ...

@@ -55,8 +55,8 @@ def _check(command: Command) -> None:
         raise ValueError(f"{command.name}: two arguments share a name")
     if any(arg.kind == "flag" for arg in command.args):
         raise ValueError(f"{command.name}: only options are flags")
-    if any(arg.kind == "command" for arg in command.args[:-1]):
-        raise ValueError(f"{command.name}: a command's name takes the rest of the line, so it stands last")
+    if any(arg.kind in ("command", "rest") for arg in command.args[:-1]):
+        raise ValueError(f"{command.name}: what takes the rest of the line stands last")
 
 
 def needed(command: Command, args: Args | None = None) -> Role:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.commands.model import InLine, StatusReport, Work
-from bot.commands.phrases import counted, first_words, lasting, money
+from bot.commands.phrases import code, counted, first_words, lasting, money
 from bot.commands.words import kill_report, proof
+from bot.runs.words import moment
 from bot.store.records import Books, RunRecord
 from dispatcher.model import RunState
 
@@ -20,11 +21,17 @@ def status(report: StatusReport) -> str:
         *(_work(work) for work in report.running),
         *(_in_line(entry) for entry in report.in_line),
         *_waiting(report.waiting),
+        *(
+            f"Run {each.batch.run} asks to use {code(each.request.tool)}: `allow` or `deny`"
+            for each in report.questions
+        ),
+        *(f"Run {run} is repeated {moment(due, report.now)} (`stop` cancels it)" for run, due in report.scheduled),
     ]
     return "\n".join(
         (
             *_bulleted(lines or ["Nothing is running, queued or waiting here."]),
             *_bulleted(_elsewhere(report.elsewhere)),
+            *_bulleted([_limited(agent, until, report.now) for agent, until in report.limited]),
             *_bulleted([f"**Trouble:** {trouble}" for trouble in report.trouble]),
             "",
             *books(report.books),
@@ -57,6 +64,11 @@ def _waiting(ages: Sequence[float]) -> list[str]:
     oldest = f"for {lasting(ages[0])}" if len(ages) == 1 else f"the oldest for {lasting(max(ages))}"
     waits = "waits" if len(ages) == 1 else "wait"
     return [f"{counted(len(ages), 'message')} {waits}, {oldest} (`go` hurries)"]
+
+
+def _limited(agent: str, until: float | None, now: float) -> str:
+    end = f", which ends {moment(until, now)}" if until else ""
+    return f"{code(agent)} has reached a limit of its provider{end}"
 
 
 def _elsewhere(runs: int) -> list[str]:

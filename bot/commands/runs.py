@@ -103,20 +103,44 @@ RUN = Command(
 
 
 async def _retry(invocation: Invocation, desk: Desk) -> Reply:
-    run = cast("int | None", invocation.args.get("id"))
-    result = await desk.retry(invocation.asker, run, invocation.message_id)
-    return Reply(words.retried(result), ok=result.outcome == "again")
+    moment = _moment(invocation.args)
+    if moment is None:
+        return Reply(f"Usage: `{RETRY.usage}`.", ok=False)
+    run = invocation.args.get("id")
+    number = run if isinstance(run, int) else None
+    result = await desk.retry(invocation.asker, number, invocation.message_id, moment)
+    return Reply(words.retried(result, desk.now()), ok=result.outcome in ("again", "later"))
+
+
+def _moment(args: Args) -> str | None:
+    """When: "" is now; None where the words make no sense ("retry 8 14:05")."""
+    given = [str(args[name]) for name in ("id", "at", "when") if name in args and not isinstance(args[name], int)]
+    if not given:
+        return ""
+    return given[1] if len(given) == 2 and given[0] == "at" and given[1] != "at" else None
 
 
 RETRY = Command(
     name="retry",
     group=GROUP,
     summary="sends the messages of a run once more",
-    args=(Arg("id", "run", optional=True),),
+    args=(
+        Arg("id", "run", optional=True, choices=("at",)),
+        Arg("at", "moment", optional=True),
+        Arg("when", "moment", optional=True),
+    ),
+    usage="retry [id] [at reset|at HH:MM]",
     details=(
         "Without a number the latest run of this conversation. The texts are sent again as a new message and make a "
-        "new run; nothing is ever rerun unless you ask for it like this."
+        "new run; nothing is ever rerun unless you ask for it like this. `at reset` waits until the limit ends that "
+        "the agent's provider named, `at 14:05` until that time of the bot's machine; a restart of the bot does not "
+        "matter, and `stop` cancels it."
     ),
-    examples=(Example("retry", "repeats the latest run"), Example("retry 8", "repeats run 8")),
+    examples=(
+        Example("retry", "repeats the latest run"),
+        Example("retry 8", "repeats run 8"),
+        Example("retry 8 at reset", "when its provider's limit ends"),
+        Example("retry at 14:05", "the latest one, at that time"),
+    ),
     handler=_retry,
 )

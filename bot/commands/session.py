@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import cast, get_args
 
 from bot.commands import reports, words
-from bot.commands.model import Arg, Args, Command, Desk, Example, Invocation, Reply, Role
+from bot.commands.model import AgentInfo, Arg, Args, Command, Desk, Example, Invocation, Reply, Role
+from bot.store.records import SessionSettings
 from dispatcher.model import Mode
 
 GROUP = "This conversation"
@@ -72,9 +73,15 @@ def _mode_binds(args: Args) -> Mapping[str, str | None]:
 
 async def _mode(invocation: Invocation, desk: Desk) -> Reply:
     """The setting itself was committed with the command (`binds`)."""
-    if "mode" in invocation.args:
-        return Reply(words.mode_set(cast("Mode", invocation.args["mode"])))
-    return Reply(words.mode((await desk.settings(invocation.asker.session)).mode))
+    settings = await desk.settings(invocation.asker.session)
+    if "mode" not in invocation.args:
+        return Reply(words.mode(settings.mode))
+    return Reply(words.mode_set(cast("Mode", invocation.args["mode"]), await _agent_of(settings, desk)))
+
+
+async def _agent_of(settings: SessionSettings, desk: Desk) -> AgentInfo | None:
+    infos = await desk.agents()
+    return next((info for info in infos if info.name == settings.agent or (info.default and not settings.agent)), None)
 
 
 MODE = Command(
@@ -84,9 +91,14 @@ MODE = Command(
     args=(Arg("mode", "choice", optional=True, choices=get_args(Mode)),),
     details=(
         "`collect` (the default): messages sent during a run wait for its end and go to the agent together. "
-        "`interrupt`: a message sent during a run stops that run and takes its place. Changing it is for operators."
+        "`interrupt`: a message sent during a run stops that run and takes its place. `steer`: it is handed to the "
+        "running turn where the agent can take it, else it waits as in `collect`. Changing it is for operators."
     ),
-    examples=(Example("mode", "shows it"), Example("mode interrupt", "later messages interrupt")),
+    examples=(
+        Example("mode", "shows it"),
+        Example("mode interrupt", "later messages interrupt"),
+        Example("mode steer", "later messages reach the running turn"),
+    ),
     handler=_mode,
     needs=_mode_role,
     binds=_mode_binds,
@@ -105,7 +117,7 @@ def _agent_binds(args: Args) -> Mapping[str, str | None]:
 
 async def _agent(invocation: Invocation, desk: Desk) -> Reply:
     """The choice itself was committed with the command (`binds`)."""
-    infos = {info.name: info for info in desk.agents()}
+    infos = {info.name: info for info in await desk.agents()}
     name = invocation.args.get("name")
     if name is None:
         settings = await desk.settings(invocation.asker.session)

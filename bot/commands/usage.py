@@ -10,6 +10,8 @@ _PLACEHOLDERS = {"run": "id", "count": "n", "command": "command"}
 
 def usage(command: Command) -> str:
     """`stop [id|all]`, `run <id>`, `new project [name] [--git URL]`. No back-ticks."""
+    if command.usage:
+        return command.usage
     parts = (command.name, *map(_argument, command.args), *map(_option, command.options))
     return " ".join(parts)
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from bot.agents.base import KillReport
-from bot.commands.model import AgentInfo, Command, RetryResult, Role, StopReport
+from bot.commands.model import AgentInfo, Command, ResetReport, RetryResult, Role, StopReport
 from bot.commands.phrases import brief, code, counted, first_words, lasting, listed
+from bot.runs.asking import Answer, Question, Reaction
+from bot.runs.words import moment
 from bot.store.records import RunRecord
 from dispatcher.model import Ended, Mode, RunState
+from transports.fences import fenced
 
 # ---------------------------------------------------------------- stop
 
@@ -22,14 +25,16 @@ def stopped(report: StopReport) -> str:
     unfinished = [_unfinished(run) for each in report.stopped for run in each.unfinished]
     lines = [*ended, *unfinished] or ["Nothing was running."]
     waiting = _discarded(sum(each.discarded for each in report.stopped), told=bool(ended or unfinished))
-    return "\n".join((*lines[:-1], f"{lines[-1]}{waiting}", *_siblings(report.siblings)))
+    also = (*_rested(report.rested), *_unscheduled(report.unscheduled), *_siblings(report.siblings))
+    return "\n".join((*lines[:-1], f"{lines[-1]}{waiting}", *also))
 
 
 def stop_succeeded(report: StopReport) -> bool:
     """False where something that should have ended may still be alive."""
     ended = [run for each in report.stopped for run in each.ended]
     alive = any(run.outcome.state is RunState.FAILED_TO_KILL for run in ended)
-    return not (report.obstacle or alive or any(each.unfinished for each in report.stopped))
+    resting = any(not each.verified for each in report.rested)
+    return not (report.obstacle or alive or resting or any(each.unfinished for each in report.stopped))
 
 
 def _left_alone(report: StopReport) -> str:
@@ -106,6 +111,19 @@ def _discarded(messages: int, told: bool) -> str:
     return f" {counted(messages, 'message')} {were} waiting and {were} discarded."
 
 
+def _rested(reports: Sequence[KillReport]) -> tuple[str, ...]:
+    """Agents that rested between two turns: nothing of the conversation is left alive."""
+    return tuple(f"The agent that rested for the next message was ended as well: {proof(each)}" for each in reports)
+
+
+def _unscheduled(retries: int) -> tuple[str, ...]:
+    if not retries:
+        return ()
+    return (
+        f"{'1 retry that was to come is' if retries == 1 else f'{retries} retries that were to come are'} cancelled.",
+    )
+
+
 def _siblings(runs: Sequence[int]) -> tuple[str, ...]:
     if not runs:
         return ()
@@ -124,25 +142,30 @@ def hurried(messages: int) -> str:
     return f"{counted(messages, 'message')} {starts} without further waiting."
 
 
-def forgotten(had_one: bool) -> str:
-    if not had_one:
-        return "There was no conversation to forget: your next message starts a new one anyway."
-    return "The conversation is forgotten; your next message starts a new one. Files stay as they are."
+def forgotten(report: ResetReport) -> str:
+    if not report.had_conversation:
+        head = "There was no conversation to forget: your next message starts a new one anyway."
+    else:
+        head = "The conversation is forgotten; your next message starts a new one. Files stay as they are."
+    return "\n".join((head, *_rested(report.rested)))
 
 
 _MODES: Mapping[Mode, str] = {
     "collect": "messages sent during a run wait for its end and go to the agent together",
     "interrupt": "a message sent during a run stops that run and takes its place",
+    "steer": "a message sent during a run is handed to the running turn where the agent takes it, else it waits",
 }
 
 
 def mode(current: Mode) -> str:
-    other: Mode = "interrupt" if current == "collect" else "collect"
-    return f"Mode `{current}`: {_MODES[current]}. `mode {other}` changes it."
+    others = listed(tuple(f"`mode {other}`" for other in _MODES if other != current), "or")
+    return f"Mode `{current}`: {_MODES[current]}. {others} changes it."
 
 
-def mode_set(new: Mode) -> str:
-    return f"Mode is now `{new}`: {_MODES[new]}."
+def mode_set(new: Mode, agent: AgentInfo | None = None) -> str:
+    cannot = agent is not None and new == "steer" and not agent.steers
+    note = f" {code(agent.name)} takes none, so messages will wait for its runs' ends." if agent and cannot else ""
+    return f"Mode is now `{new}`: {_MODES[new]}.{note}"
 
 
 def agents(infos: Sequence[AgentInfo], chosen: str | None) -> str:
@@ -157,9 +180,13 @@ def agents(infos: Sequence[AgentInfo], chosen: str | None) -> str:
 
 
 def _agent(info: AgentInfo) -> str:
+    if info.obstacle:
+        return f"- `{info.name}` cannot be chosen: it {info.obstacle}"
     default = " (default)" if info.default else ""
-    note = f" — {info.note}" if info.note else ""
-    return f"- `{info.name}`{default}: {info.backend}, `{info.program}`{note}"
+    program = f"`{info.program}`" if info.program else ""
+    version = f"version {first_words(info.version)}" if info.version else ""
+    facts = [info.backend, f"{program} {version}".strip(), info.place, info.policy, info.note]
+    return f"- `{info.name}`{default}: {' · '.join(fact for fact in facts if fact)}"
 
 
 def agent_set(name: str, info: AgentInfo | None) -> str:
@@ -175,8 +202,12 @@ def agent_unset(default: str | None) -> str:
 # ---------------------------------------------------------------- retry
 
 
-def retried(result: RetryResult) -> str:
+def retried(result: RetryResult, now: float = 0.0) -> str:
     run = result.run
+    if result.outcome == "later" and result.due is not None:
+        return f"Run {run} is repeated {moment(result.due, now)}. `stop` cancels it."
+    if result.outcome == "no reset":
+        return f"Run {run} was not refused by a limit whose end is known; `retry {run} at 14:05` takes a time."
     if result.outcome == "again":
         return f"Run {run} is repeated: {counted(result.messages, 'message')} sent once more."
     if result.outcome == "nothing":
@@ -192,6 +223,38 @@ def retried(result: RetryResult) -> str:
 
 def no_run(run: int | None) -> str:
     return f"There is no run {run}; `runs` lists the recent ones."
+
+
+# ---------------------------------------------------------------- permissions
+
+
+def answered(reaction: Reaction) -> str:
+    """What came of `allow` and `deny`."""
+    question = reaction.question
+    if question is None:
+        return "No agent asks for anything here."
+    run, tool = question.batch.run, code(question.request.tool)
+    if reaction.result == "ended":
+        return f"Run {run} has ended; its question is void."
+    if reaction.result == "forbidden":
+        return f"Run {run} works on the bot's own machine, so only an operator can answer its question."
+    if reaction.result == "decided" or reaction.answer is None:
+        return f"That was decided already: {_decision(reaction.answer)} {tool} (run {run})."
+    once = " It offers no `always`, so it is for this once." if reaction.only_once else ""
+    more = f" {counted(reaction.open, 'question')} more to answer." if reaction.open else ""
+    return f"{_decision(reaction.answer).capitalize()}: {tool} (run {run}).{once}{more}"
+
+
+def _decision(answer: Answer | None) -> str:
+    if answer is None or answer.decision == "deny":
+        return f"denied ({answer.why})" if answer and not answer.by and answer.why else "denied"
+    return "allowed from now on" if answer.decision == "always" else "allowed once"
+
+
+def whole(question: Question | None) -> str:
+    if question is None:
+        return "No agent asks for anything here."
+    return f"Run {question.batch.run} asks to use {code(question.request.tool)}:\n{fenced(question.request.input)}"
 
 
 # ---------------------------------------------------------------- rights

@@ -34,6 +34,8 @@ from dispatcher.model import Batch, Notice, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+WORTH_TELLING = 5.0  # seconds of an announced wait; shorter ones are nobody's concern
+
 
 class Reply(Protocol):
     answer: list[str]
@@ -155,7 +157,8 @@ class Listener:
                 self.account.limited = event
             case Waits(seconds, why):
                 self.pulse.excuse(seconds)
-                self.reply.notice(words.waits(why, seconds))
+                if seconds >= WORTH_TELLING:
+                    self.reply.notice(words.waits(why, seconds))
             case Finished():
                 self.account.finished = event
             case _:

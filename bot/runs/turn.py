@@ -124,7 +124,16 @@ class Turns:
         end = await sitting.until_dead()
         if end.report is not None and end.report.survivors:
             self._live.stuck[batch.run] = run.process
+        self._note_limit(listener)
         return await verdict.outcome(listener, end)
+
+    def _note_limit(self, listener: Listener) -> None:
+        """Which agents are refused by their provider, for `status`."""
+        name, account = listener.staff.agent.name, listener.account
+        if account.finished is not None and not account.finished.is_error:
+            self._live.limited.pop(name, None)
+        elif account.limited is not None:
+            self._live.limited[name] = account.limited.until
 
     def _listener(self, batch: Batch, staff: Staff, reply: Reply, live: LiveRun) -> Listener:
         house, pulse = self._house, Pulse()

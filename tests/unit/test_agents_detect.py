@@ -84,7 +84,9 @@ def test_agents_are_built_from_their_tables(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_built_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BackendUnknown, match=r"\[agents.a\]: there is no backend `x`; there are acp, claude, command, demo."):
+    with pytest.raises(
+        BackendUnknown, match=r"\[agents.a\]: there is no backend `x`; there are acp, claude, command, demo."
+    ):
         build_agents([AgentConfig("a", "x")], {}, tmp_path)
     with pytest.raises(SettingUnused, match=r"nothing in `command` says \{model\}"):
         build_agents([AgentConfig("a", "command", ("x",), model="m")], {}, tmp_path)

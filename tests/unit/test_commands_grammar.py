@@ -148,7 +148,7 @@ ANSWERED = (
     ("/run eight", "`eight` is not the number of a run."),
     ("/stop nine", "`nine` is not the number of a run or `all`."),
     ("/runs -1", "`-1` is not a number."),
-    ("/mode steer", "`steer` is not `collect` or `interrupt`."),
+    ("/mode stir", "`stir` is not `collect`, `interrupt` or `steer`."),
     ("/agent smith", "No agent `smith`; there are `demo`, `claude` and `codex`."),
     ("/help me", "There is no command `me`."),
     ("/statsu", "There is no command `statsu`. Did you mean `status`?"),
@@ -164,7 +164,7 @@ ANSWERED = (
     ("run --verbose", "`run` has no option `--verbose`."),
     ("agent clade", "No agent `clade`; there are `demo`, `claude` and `codex`."),
     ("agent cladue", "No agent `cladue`"),
-    ("mode interupt", "`interupt` is not `collect` or `interrupt`."),
+    ("mode interupt", "`interupt` is not `collect`, `interrupt` or `steer`."),
     ("help stauts", "There is no command `stauts`. Did you mean `status`?"),
     ("/foo`bar`", "There is no command `foo'bar'`."),
 )

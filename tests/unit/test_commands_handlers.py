@@ -16,11 +16,13 @@ from bot.commands.model import (
     Invocation,
     Names,
     Reply,
+    ResetReport,
     RetryResult,
     Role,
     StatusReport,
     StopReport,
 )
+from bot.runs.asking import Decision, Question, Reaction
 from bot.store.records import RunRecord, SessionSettings
 from dispatcher.model import RunState, Stopped
 
@@ -41,6 +43,7 @@ class FakeDesk:
     report: StatusReport = field(default_factory=StatusReport)
     set_to: SessionSettings = SessionSettings(agent="claude", mode="interrupt")  # noqa: RUF009 - frozen
     forgets: bool = True
+    reaction: Reaction = Reaction("nothing")  # noqa: RUF009 - frozen
 
     def now(self) -> float:
         return NOW
@@ -72,18 +75,25 @@ class FakeDesk:
     async def run(self, id: int) -> RunRecord | None:  # noqa: A002 - the protocol's word
         return {8: RUN, 9: FOREIGN}.get(id)
 
-    async def retry(self, asker: Asker, run: int | None, message_id: int) -> RetryResult:
-        self.asked.append(("retry", asker.session, run, message_id))
+    async def retry(self, asker: Asker, run: int | None, message_id: int, moment: str = "") -> RetryResult:
+        self.asked.append(("retry", asker.session, run, message_id, moment))
         return self.retried
 
-    async def reset(self, session: str) -> bool:
+    def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction:
+        self.asked.append(("answer", asker.session, decision, why))
+        return self.reaction
+
+    def question(self, session: str) -> Question | None:
+        return self.reaction.question
+
+    async def reset(self, session: str) -> ResetReport:
         self.asked.append(("reset", session))
-        return self.forgets
+        return ResetReport(self.forgets)
 
     async def settings(self, session: str) -> SessionSettings:
         return self.set_to
 
-    def agents(self) -> Sequence[AgentInfo]:
+    async def agents(self) -> Sequence[AgentInfo]:
         return AGENTS
 
     def version(self) -> str:
@@ -109,8 +119,17 @@ async def _say(text: str, desk: Desk, role: Role = "owner") -> Reply:
         ("runs 3", ("runs", HERE, 3)),
         ("runs 0", ("runs", HERE, 1)),
         ("runs 9999999999", ("runs", HERE, 50)),
-        ("retry", ("retry", HERE, None, 77)),
-        ("retry 8", ("retry", HERE, 8, 77)),
+        ("retry", ("retry", HERE, None, 77, "")),
+        ("retry 8", ("retry", HERE, 8, 77, "")),
+        ("retry at reset", ("retry", HERE, None, 77, "reset")),
+        ("retry 8 at reset", ("retry", HERE, 8, 77, "reset")),
+        ("retry 8 at 14:05", ("retry", HERE, 8, 77, "14:05")),
+        ("retry at 9:30", ("retry", HERE, None, 77, "9:30")),
+        ("allow", ("answer", HERE, "once", "")),
+        ("Allow!", ("answer", HERE, "once", "")),
+        ("allow always", ("answer", HERE, "always", "")),
+        ("deny", ("answer", HERE, "deny", "")),
+        ("/deny it's too much", ("answer", HERE, "deny", "it's too much")),
         ("reset", ("reset", HERE)),
     ],
 )
@@ -130,7 +149,7 @@ async def test_what_the_desk_is_asked(text: str, asked: tuple[object, ...]) -> N
         ("run 8", Reply(reports.run(RUN, NOW))),
         ("run 7", Reply(words.no_run(7), ok=False)),
         ("retry", Reply("Run 8 is repeated: 1 message sent once more.")),
-        ("reset", Reply(words.forgotten(True))),
+        ("reset", Reply(words.forgotten(ResetReport(True)))),
         ("mode", Reply(words.mode("interrupt"))),
         ("mode collect", Reply(words.mode_set("collect"))),
         ("agent", Reply(words.agents(AGENTS, "claude"))),
@@ -146,7 +165,7 @@ async def test_what_is_answered(text: str, reply: Reply) -> None:
 async def test_what_did_not_succeed_is_not_ok() -> None:
     assert not (await _say("stop", FakeDesk(stop=StopReport(asked=9, obstacle="over")))).ok
     assert not (await _say("retry", FakeDesk(retried=RetryResult("nothing")))).ok
-    assert (await _say("reset", FakeDesk(forgets=False))).text == words.forgotten(False)
+    assert (await _say("reset", FakeDesk(forgets=False))).text == words.forgotten(ResetReport(False))
 
 
 @pytest.mark.parametrize(("role", "sees"), [("member", False), ("operator", True), ("owner", True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,16 @@ def _command(name: str) -> Command:
 def test_the_commands_are_these() -> None:
     assert [usage(command) for command in REGISTRY.commands] == [
         "stop [id|all]",
-        "retry [id]",
+        "retry [id] [at reset|at HH:MM]",
         "runs [n]",
         "run <id>",
+        "allow [always]",
+        "deny [why]",
+        "show all",
         "status",
         "go",
         "reset",
-        "mode [collect|interrupt]",
+        "mode [collect|interrupt|steer]",
         "agent [name|default]",
         "help [command]",
         "version",
@@ -41,7 +45,7 @@ def test_the_commands_are_these() -> None:
 
 @pytest.mark.parametrize(("command", "text"), EXAMPLES, ids=[text for _, text in EXAMPLES])
 def test_every_example_is_a_call_of_its_command(command: Command, text: str) -> None:
-    parsed = parse(text, NAMES)
+    parsed = parse(text, replace(NAMES, asking=True))
     assert isinstance(parsed, CommandCall)
     assert parsed.command is command
 
@@ -65,6 +69,7 @@ def test_the_overview_is_grouped_and_names_every_command() -> None:
     assert text.startswith("**Work**\n- `stop [id|all]` — ends the work of this conversation at once, and proves it\n")
     assert [line for line in text.splitlines() if line.startswith("**")] == [
         "**Work**",
+        "**Permissions**",
         "**This conversation**",
         "**Tugbot**",
     ]
@@ -131,7 +136,7 @@ def test_a_guest_may_do_nothing_whatever_is_declared() -> None:
         ("agent ", ["default", "demo", "claude"]),
         ("agent c", ["claude"]),
         ("agent demo c", []),
-        ("mode ", ["collect", "interrupt"]),
+        ("mode ", ["collect", "interrupt", "steer"]),
         ("help re", ["retry", "reset"]),
         ("stop the se", []),
         ("say st", []),
@@ -143,7 +148,8 @@ def test_completion(text: str, candidates: list[str]) -> None:
 
 
 def test_completion_of_nothing_offers_every_command_with_its_summary() -> None:
-    assert complete("", NAMES) == [(command.name, command.summary) for command in REGISTRY.commands]
+    first_words = [(command.name.split()[0], command.summary) for command in REGISTRY.commands]
+    assert complete("", NAMES) == first_words
 
 
 def test_completion_of_long_names_and_options() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
-from bot.agents.base import KillReport
+from bot.agents.base import KillReport, PermissionRequest
+from bot.agents.config import Place
 from bot.commands import REGISTRY, reports, words
-from bot.commands.model import AgentInfo, InLine, RetryResult, StatusReport, StopReport, Work
+from bot.commands.model import AgentInfo, InLine, ResetReport, RetryResult, StatusReport, StopReport, Work
 from bot.commands.phrases import brief, code, counted, first_words, lasting, listed, money
+from bot.runs.asking import Answer, Question, Reaction
 from bot.store.records import Books, RunRecord
-from dispatcher.model import Ended, Outcome, RunState, Stopped
+from dispatcher.model import Batch, Binding, Ended, Event, Outcome, Row, RunState, Stopped
 
 HERE = "console/local"
 CLEAN = KillReport(found=5, seconds=0.14, verified=True, method="bubblewrap")
@@ -159,16 +162,18 @@ def test_hurried() -> None:
 
 
 def test_forgotten() -> None:
-    assert words.forgotten(True) == (
+    assert words.forgotten(ResetReport(True)) == (
         "The conversation is forgotten; your next message starts a new one. Files stay as they are."
     )
-    assert words.forgotten(False) == ("There was no conversation to forget: your next message starts a new one anyway.")
+    assert words.forgotten(ResetReport(False)) == (
+        "There was no conversation to forget: your next message starts a new one anyway."
+    )
 
 
 def test_mode() -> None:
     assert words.mode("collect") == (
         "Mode `collect`: messages sent during a run wait for its end and go to the agent together. "
-        "`mode interrupt` changes it."
+        "`mode interrupt` or `mode steer` changes it."
     )
     assert words.mode_set("interrupt") == (
         "Mode is now `interrupt`: a message sent during a run stops that run and takes its place."
@@ -180,7 +185,7 @@ def test_agents() -> None:
         AgentInfo("demo", "demo", "python3", default=True, note="no other agent was found"),
         AgentInfo("claude", "claude", "claude"),
     )
-    listing = "\n\n- `demo` (default): demo, `python3` — no other agent was found\n- `claude`: claude, `claude`"
+    listing = "\n\n- `demo` (default): demo · `python3` · no other agent was found\n- `claude`: claude · `claude`"
     assert words.agents(infos, None) == f"This session talks to `demo`.{listing}"
     assert words.agents(infos, "claude") == f"This session talks to `claude`.{listing}"
     assert words.agents(infos, "old") == (
@@ -464,3 +469,83 @@ def test_listed() -> None:
         "a and b",
         "a, b or c",
     ]
+
+
+# ---------------------------------------------------------------- permissions
+
+
+def _question(text: str = "cargo test", place: Place = "host") -> Question:
+    row = Row(1, Event(HERE, "console", "", "1"), "ada", "Ada", "x", HERE, Binding(agent="claude"))
+    nobody: Any = None  # waits for this one
+    return Question(1, Batch(8, (row,)), "claude", place, PermissionRequest("p", "Bash", text), nobody)
+
+
+@pytest.mark.parametrize(
+    ("reaction", "text"),
+    [
+        (Reaction("nothing"), "No agent asks for anything here."),
+        (Reaction("ended", _question()), "Run 8 has ended; its question is void."),
+        (Reaction("taken", _question(), Answer("once", by="Ada")), "Allowed once: `Bash` (run 8)."),
+        (Reaction("taken", _question(), Answer("always", by="Ada")), "Allowed from now on: `Bash` (run 8)."),
+        (
+            Reaction("taken", _question(), Answer("deny", "no", "Ada"), 2),
+            "Denied: `Bash` (run 8). 2 questions more to answer.",
+        ),
+        (
+            Reaction("taken", _question(), Answer("once", by="Ada"), only_once=True),
+            "Allowed once: `Bash` (run 8). It offers no `always`, so it is for this once.",
+        ),
+        (
+            Reaction("decided", _question(), Answer("deny", "nobody answered within 2 min")),
+            "That was decided already: denied (nobody answered within 2 min) `Bash` (run 8).",
+        ),
+        (
+            Reaction("forbidden", _question()),
+            "Run 8 works on the bot's own machine, so only an operator can answer its question.",
+        ),
+    ],
+)  # fmt: skip
+def test_answered(reaction: Reaction, text: str) -> None:
+    assert words.answered(reaction) == text
+
+
+def test_the_whole_of_a_question_cannot_leave_its_block() -> None:
+    assert words.whole(_question("a\n```\nb")) == "Run 8 asks to use `Bash`:\n````\na\n```\nb\n````"
+    assert words.whole(None) == "No agent asks for anything here."
+
+
+def test_what_rested_and_what_was_to_come() -> None:
+    rested = KillReport(3, 0.01, True, method="bubblewrap")
+    assert words.stopped(StopReport((Stopped(HERE),), rested=(rested,), unscheduled=1)) == (
+        "Nothing was running.\n"
+        "The agent that rested for the next message was ended as well: 3 processes, all verified gone in 0.01 s.\n"
+        "1 retry that was to come is cancelled."
+    )
+    unproven = KillReport(3, 0.01, False, (7,))
+    assert not words.stop_succeeded(StopReport((Stopped(HERE),), rested=(unproven,)))
+
+
+def test_an_agent_that_cannot_be_chosen_says_why() -> None:
+    info = AgentInfo("codex", "", "", obstacle="was found, but is not logged in")
+    assert words.agents((info,), "codex").endswith("- `codex` cannot be chosen: it was found, but is not logged in")
+
+
+def test_all_that_is_known_of_an_agent() -> None:
+    info = AgentInfo(
+        "claude", "claude", "claude", True, "chosen", "2.1.329", "sandbox on this machine", "permissions: ask"
+    )
+    assert words.agents((info,), None).endswith(
+        "- `claude` (default): claude · `claude` version 2.1.329 · sandbox on this machine · permissions: ask · chosen"
+    )
+    assert "takes none" in words.mode_set("steer", info)
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (RetryResult("later", 8, due=1_800_000_000.0), "Run 8 is repeated on"),
+        (RetryResult("no reset", 8), "Run 8 was not refused by a limit whose end is known; `retry 8 at 14:05`"),
+    ],
+)
+def test_retried_later(result: RetryResult, text: str) -> None:
+    assert words.retried(result, 1_700_000_000.0).startswith(text)

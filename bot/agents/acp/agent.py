@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.agents.base import Launcher, PrivateFile, Spawn, Turn
+from bot.agents.base import Identity, Launcher, PrivateFile, Probe, ProgramMissing, Spawn, Turn
 from bot.agents.output import GRACE
+from bot.agents.probing import greeted
 from bot.agents.program import filled, find_program, visible_paths
 
 if TYPE_CHECKING:
@@ -34,11 +35,24 @@ class AcpAgent:
         from bot.agents.acp.run import AcpRun
         from bot.agents.acp.talk import Talk
 
-        env = {**self.env, **turn.environ}
-        program = find_program(self.name, self.command[0], env, turn.cwd)
+        process = await launcher.spawn(self._spawn({**self.env, **turn.environ}, turn.cwd, turn.contained))
+        in_argv = any("{model}" in part for part in self.command)
+        model = None if in_argv else self.model
+        return AcpRun(self.name, Talk(process, GRACE), turn, model, self.handshake)
+
+    async def probe(self, launcher: Launcher, cwd: Path) -> Probe:
+        from bot.agents.acp.run import hello
+
+        try:
+            spawn = self._spawn(self.env, cwd, None)
+        except ProgramMissing as exc:
+            return Probe(False, detail=str(exc))
+        return await greeted(self.name, launcher, spawn, lambda process: hello(self.name, process), self.handshake)
+
+    def _spawn(
+        self, env: Mapping[str, str], cwd: Path, contained: Callable[[Identity], Awaitable[None]] | None
+    ) -> Spawn:
+        program = find_program(self.name, self.command[0], env, cwd)
         argv = (program, *filled(self.command[1:], self.model, self.tools))
         readable = (*self.readable, *visible_paths(argv, env))
-        spawn = Spawn(argv, env, turn.cwd, self.writable, readable, self.private, contained=turn.contained)
-        in_argv = any("{model}" in part for part in self.command)
-        process = await launcher.spawn(spawn)
-        return AcpRun(self.name, Talk(process, GRACE), turn, None if in_argv else self.model, self.handshake)
+        return Spawn(argv, env, cwd, self.writable, readable, self.private, contained=contained)

@@ -16,9 +16,10 @@ from bot.agents.acp.mailbox import Mailbox
 from bot.agents.acp.permissions import Permissions
 from bot.agents.acp.talk import Talk
 from bot.agents.acp.updates import Updates, tokens, tool_input
-from bot.agents.base import AgentEvent, AgentNotice, Finished, Process, Started, Turn
+from bot.agents.base import AgentEvent, AgentNotice, Finished, Probe, Process, Started, Turn
 from bot.agents.ending import exit_words, with_tail
 from bot.agents.output import GRACE
+from bot.agents.probing import Silent
 from bot.agents.text import one_line
 
 AUTH_REQUIRED = -32000  # ACP's error code for "log in first"
@@ -257,6 +258,21 @@ async def greet(connection: ClientSideConnection) -> schema.InitializeResponse:
         client_capabilities=schema.ClientCapabilities(),
         client_info=schema.Implementation(name="tugbot", version=version("tugbot")),
     )
+
+
+async def hello(agent: str, process: Process) -> Probe:
+    """Greet a program and let it go. Raises Silent, ConnectionError."""
+    talk = Talk(process, GRACE)
+    try:
+        return Probe(True, version_of(await greet(talk.connection)) or "")
+    except (acp.RequestError, ValidationError) as exc:
+        raise Silent(f"{agent} did not greet: {one_line(str(exc), 300)}") from exc
+    except ConnectionError as exc:
+        if talk.wire.stray:
+            raise Silent(f"{agent} printed: {talk.wire.stray}") from exc
+        raise
+    finally:
+        await talk.close()
 
 
 def version_of(hello: schema.InitializeResponse) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.agents.base import Launcher, PrivateFile, Process, Spawn, Turn
+from bot.agents.base import Launcher, PrivateFile, Probe, Process, ProgramMissing, Spawn, Turn
+from bot.agents.claude.greeting import hello, version_of
 from bot.agents.claude.run import ClaudeRun
+from bot.agents.probing import greeted
 from bot.agents.program import find_program, visible_paths
 
 # `--permission-prompt-tool stdio` is what Anthropic's own SDK uses; --help does not show it.
@@ -48,7 +50,22 @@ class ClaudeAgent:
             lambda turn, session: self._spawn(turn, launcher, session),
         )
 
+    async def probe(self, launcher: Launcher, cwd: Path) -> Probe:
+        try:
+            spawn = self._spawn_of(Turn(0, "", cwd), str(uuid.uuid4()))
+            version = replace(spawn, argv=(*spawn.argv[: len(self.command)], "--version"))
+        except ProgramMissing as exc:
+            return Probe(False, detail=str(exc))
+        told = await greeted(self.name, launcher, version, version_of, self.handshake)
+        if not told.answers:
+            return told
+        spoken = await greeted(self.name, launcher, spawn, hello, self.handshake)
+        return replace(spoken, version=told.version)
+
     async def _spawn(self, turn: Turn, launcher: Launcher, session: str) -> Process:
+        return await launcher.spawn(self._spawn_of(turn, session))
+
+    def _spawn_of(self, turn: Turn, session: str) -> Spawn:
         """Resumes turn.native_session, or begins a conversation that is to be called `session`."""
         env = {**DEFAULTS, **self.env, **turn.environ}
         argv = (
@@ -61,7 +78,5 @@ class ClaudeAgent:
             # An id that exists already is refused with a line on stderr and no JSON at all, so each has its option.
             f"--resume={session}" if turn.native_session else f"--session-id={session}",
         )
-        readable = (*self.readable, *visible_paths(argv[: 1 + len(self.command[1:])], env))
-        return await launcher.spawn(
-            Spawn(argv, env, turn.cwd, self.writable, readable, self.private, contained=turn.contained)
-        )
+        readable = (*self.readable, *visible_paths(argv[: len(self.command)], env))
+        return Spawn(argv, env, turn.cwd, self.writable, readable, self.private, contained=turn.contained)
