@@ -82,13 +82,6 @@ def test_a_choice_of_agent_binds_the_very_next_message(tmp_path: Path) -> None:
         assert bot.finish() == 0
 
 
-def test_an_asked_for_permission_is_denied_and_said(tmp_path: Path) -> None:
-    with BotProcess(tmp_path, FAST) as bot:
-        bot.send("ask", "1")
-        assert "Nothing was written" in bot.message("You wrote: ask")["text"]
-        assert bot.finish() == 0
-
-
 def test_sigterm_tells_the_run_and_a_second_one_does_not_wait(tmp_path: Path) -> None:
     with BotProcess(tmp_path, FAST) as bot:
         bot.send("slow 600", "1")

@@ -57,10 +57,10 @@ def spoken(text: str) -> str:
 
 
 def _told(text: str) -> Act | None:
-    found = _MARKER.search(text)
-    if found is None:
+    found = _MARKER.findall(text)
+    if not found:
         return None
-    word, value = found.groups()
+    word, value = found[-1]  # an agent may be reminded of earlier ones first
     match word:
         case "SAY":
             return Say((value,))
