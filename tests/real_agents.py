@@ -36,7 +36,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def _claude(program: Path, env: Mapping[str, str], home: Path, url: str) -> Agent:
     (home / ".claude").mkdir(exist_ok=True)
-    (home / ".claude.json").touch()
+    (home / ".claude.json").write_text("{}")
     return ClaudeAgent(
         "claude", (str(program),), {**env, **anthropic(url)}, (home / ".claude", home / ".claude.json"), (PLACE,)
     )
@@ -44,7 +44,7 @@ def _claude(program: Path, env: Mapping[str, str], home: Path, url: str) -> Agen
 
 def _claude_acp(program: Path, env: Mapping[str, str], home: Path, url: str) -> Agent:
     (home / ".claude").mkdir(exist_ok=True)
-    (home / ".claude.json").touch()
+    (home / ".claude.json").write_text("{}")
     command = ("node", str(program.resolve()))
     return AcpAgent(
         "claude-acp", command, {**env, **anthropic(url)}, (home / ".claude", home / ".claude.json"), (PLACE,)
@@ -60,6 +60,8 @@ def _codex_acp(program: Path, env: Mapping[str, str], home: Path, url: str) -> A
         "model_providers": {"fake": {**provider, "supports_websockets": False}},
     }
     more = {"FAKE_KEY": "dummy", "CODEX_CONFIG": json.dumps(config), "OPENAI_API_KEY": "dummy"}
+    # Its own sandbox cannot be made inside ours where the bot is run by root.
+    more["INITIAL_AGENT_MODE"] = "agent-full-access"
     command = ("node", str(program.resolve()))
     return AcpAgent("codex-acp", command, {**env, **more}, (home / ".codex",), (PLACE,))
 

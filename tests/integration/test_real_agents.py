@@ -138,7 +138,7 @@ async def test_text_then_a_second_turn_then_a_resume_in_a_new_process(scene: Sce
 
     first = await scene.ask("SLOW[20]", note, brief="Be brief.")
     assert not ended(first).is_error
-    assert said(first).split() == [f"word{number}" for number in range(20)]
+    assert said(first).split()[-20:] == [f"word{number}" for number in range(20)]  # codex-acp says warnings as text
     assert arrivals[-1] - arrivals[0] > 0.5  # in pieces, as it was written
     assert "Be brief." in str(scene.api.requests)
     session = session_of(first)
@@ -161,7 +161,7 @@ async def test_text_then_a_second_turn_then_a_resume_in_a_new_process(scene: Sce
 async def test_a_tool_call_is_asked_for_and_allowed(scene: Scene) -> None:
     events = await scene.ask("BASH[echo made > made.txt; cat made.txt]", allow)
     assert not ended(events).is_error
-    assert "done: made" in said(events)
+    assert "made" in said(events).partition("done: ")[2]
     assert (scene.cwd / "made.txt").read_text() == "made\n"
     asked = [event for event in events if isinstance(event, PermissionRequest)]
     assert bool(asked) == scene.real.asks
