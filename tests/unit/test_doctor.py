@@ -219,3 +219,25 @@ def test_agents_need_their_programs_and_variables(tmp_path: Path, monkeypatch: p
     assert list(agents.check(settings, {**environ, "KEY": "x"}))[1].ok
     Secrets(tmp_path / "data").set("a", "KEY", "x")
     assert list(agents.check(settings, environ))[1].ok
+
+
+def test_each_agent_is_started_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, script in (("dumb", "exit 3"), ("chatty", "echo hello; exit 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    Path("bot.toml").write_text(
+        '[agents.dumb]\nbackend = "acp"\ncommand = ["dumb"]\n'
+        '[agents.chatty]\nbackend = "claude"\ncommand = ["chatty"]\n'
+    )
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    settings = load(None, environ, overrides={"data_dir": tmp_path / "data"})
+    found = {check.name: check for check in agents.check(settings, environ)}
+    assert not found["agent dumb"].ok
+    assert "exited with code 3" in found["agent dumb"].detail
+    assert found["agent dumb"].fix == "start `dumb` in a terminal and see what it says"
+    assert not found["agent chatty"].ok
+    assert "does not answer" in found["agent chatty"].detail
+    assert found["agent demo"].detail.startswith("version ")
+    assert "answers after" in found["agent demo"].detail
+    assert not list(tmp_path.glob("data/*"))
