@@ -48,7 +48,7 @@ def _detect(
 ) -> Detected:
     if chosen != "auto":
         return Detected(chosen, "chosen in the settings", (), configs[chosen])
-    return detect(BACKENDS, {**secrets.read(BOT), **environ}, home)
+    return detect(BACKENDS, {**secrets.read(BOT), **environ}, home, held=secrets.read)
 
 
 def _one(config: AgentConfig, secrets: Secrets, environ: Mapping[str, str], home: Path) -> Staff:

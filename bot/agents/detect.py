@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,13 +91,16 @@ def detect(
     environ: Mapping[str, str],
     home: Path,
     known: Collection[Known] = KNOWN,
+    held: Callable[[str], Mapping[str, str]] = lambda agent: {},
 ) -> Detected:
     """The first known agent that is installed, has credentials and can be driven by this version; else demo.
 
-    `environ` holds PATH and the variables that count as credentials: the bot's environment and its secrets together.
-    Looks at the file system; reads no credential.
+    `environ` holds PATH and the variables that count as credentials: the bot's environment and its secrets together;
+    `held` tells the secrets of one agent. Looks at the file system; reads no credential.
     """
-    found = tuple(one for agent in known if (one := _look(agent, available_backends, environ, home)))
+    found = tuple(
+        one for agent in known if (one := _look(agent, available_backends, {**environ, **held(agent.name)}, home))
+    )
     usable = next((one for one in found if not one.obstacle), None)
     if usable is None:
         return Detected(DEMO, _why_demo(found), found, AgentConfig(DEMO, DEMO))

@@ -24,7 +24,7 @@ def check(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
     """Which agent is the default, then one check per agent that can be chosen by name. Starts their programs."""
     secrets = Secrets(settings.data_dir)
     try:
-        detected = _detected(settings, {**secrets.read(BOT), **environ})
+        detected = _detected(settings, {**secrets.read(BOT), **environ}, secrets)
         yield default(settings, detected)
         configs = [settings.agent_config(name) for name in settings.agent_names()]
         if detected is not None and detected.name not in {config.name for config in configs}:
@@ -40,10 +40,11 @@ def check(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
         yield faults[config.name] or _answer(config, probes[config.name])
 
 
-def _detected(settings: Settings, environ: Mapping[str, str]) -> Detected | None:
+def _detected(settings: Settings, environ: Mapping[str, str], secrets: Secrets) -> Detected | None:
     if settings.default_agent != "auto":
         return None
-    return detect(BACKENDS, environ, Path(environ.get("HOME") or Path.home()))
+    home = Path(environ.get("HOME") or Path.home())
+    return detect(BACKENDS, environ, home, held=secrets.read)
 
 
 def default(settings: Settings, detected: Detected | None) -> Check:

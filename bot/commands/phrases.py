@@ -34,10 +34,6 @@ def _pair(number: int, unit: str, rest: int, subunit: str) -> str:
     return f"{number} {unit} {rest} {subunit}" if rest else f"{number} {unit}"
 
 
-def money(dollars: float) -> str:
-    return f"${dollars:.2f}" if dollars >= 0.005 else f"${dollars:.4f}"
-
-
 def first_words(text: str, limit: int = 60) -> str:
     """The beginning of untrusted text on one line, at most `limit` characters, never opening a code span or a cell."""
     line = _SPACE.sub(" ", text.lstrip()[: limit * 4]).strip().replace("`", "'").replace("|", "¦")

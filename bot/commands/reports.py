@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.commands.model import InLine, StatusReport, Work
-from bot.commands.phrases import code, counted, first_words, lasting, money
+from bot.commands.phrases import code, counted, first_words, lasting
 from bot.commands.words import kill_report, proof
-from bot.runs.words import moment
+from bot.runs.words import moment, money
 from bot.store.records import Books, RunRecord
 from dispatcher.model import RunState
 

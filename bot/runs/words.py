@@ -15,7 +15,12 @@ def header(run: int, messages: int, agent: str, project: str | None) -> str:
 
 
 def footer(seconds: float, cost: float) -> str:
-    return f"— {brief(seconds)}" + (f" · ${cost:.2f}" if cost else "")
+    return f"— {brief(seconds)}" + (f" · {money(cost)}" if cost else "")
+
+
+def money(dollars: float) -> str:
+    """`$0.06`; `$0.0004` where that would be nothing."""
+    return f"${dollars:.2f}" if dollars >= 0.005 else f"${dollars:.4f}"
 
 
 def no_such_agent(name: str | None, known: tuple[str, ...]) -> str:

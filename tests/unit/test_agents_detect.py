@@ -95,3 +95,12 @@ def test_what_cannot_be_built_is_told(tmp_path: Path) -> None:
 def test_missing_variables_are_named() -> None:
     config = AgentConfig("a", "command", ("x",), ("ONE", "TWO", "THREE"))
     assert missing_variables(config, {"ONE": "1"}, {"TWO": "2"}) == ("THREE",)
+
+
+def test_an_agents_own_secrets_count_as_its_login(tmp_path: Path) -> None:
+    (tmp_path / "claude").write_text("#!/bin/sh\n")
+    (tmp_path / "claude").chmod(0o755)
+    held = {"claude": {"CLAUDE_CODE_OAUTH_TOKEN": "t"}}
+    environ = {"PATH": str(tmp_path)}
+    assert detect({"claude"}, environ, tmp_path).name == "demo"
+    assert detect({"claude"}, environ, tmp_path, held=lambda name: held.get(name, {})).name == "claude"

@@ -12,8 +12,9 @@ from bot.agents.base import KillReport, PermissionRequest
 from bot.agents.config import Place
 from bot.commands import REGISTRY, reports, words
 from bot.commands.model import AgentInfo, InLine, ResetReport, RetryResult, StatusReport, StopReport, Work
-from bot.commands.phrases import brief, code, counted, first_words, lasting, listed, money
+from bot.commands.phrases import brief, code, counted, first_words, lasting, listed
 from bot.runs.asking import Answer, Question, Reaction
+from bot.runs.words import money
 from bot.store.records import Books, RunRecord
 from dispatcher.model import Batch, Binding, Ended, Event, Outcome, Row, RunState, Stopped
 
