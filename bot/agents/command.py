@@ -63,7 +63,16 @@ class CommandAgent:
     def _spawn(self, argv: tuple[str, ...], env: Mapping[str, str], turn: Turn) -> Spawn:
         # The configured command, not the argv: that names the prompt file, which must not be seen twice.
         readable = (*self.readable, *visible_paths((argv[0], *self.command[1:]), env))
-        return Spawn(argv, env, turn.cwd, self.writable, readable, contained=turn.contained, stdout_limit=CHUNK)
+        return Spawn(
+            argv,
+            env,
+            turn.cwd,
+            self.writable,
+            readable,
+            self.private,
+            contained=turn.contained,
+            stdout_limit=CHUNK,
+        )
 
     def _write_prompt(self, turn: Turn) -> Path | None:
         if not any(PROMPT_FILE in part for part in self.command):
