@@ -77,6 +77,7 @@ class Capabilities:
     buttons: bool = False
     upload: bool = False
     idempotent: bool = False  # sending the same key twice shows one message
+    preview: bool = False  # can show what is still being written, and take it back (Previewing)
     paragraphs: bool = True  # worth streaming paragraph by paragraph where it cannot edit; False: final text only
     max_length: int = 30_000  # characters of one message
     edit_interval: float = 1.0  # seconds between edits of one message
@@ -132,3 +133,14 @@ class Transport(Protocol):
     async def edit(self, ref: MessageRef, message: Outbound) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class Previewing(Protocol):
+    """What a transport with Capabilities.preview can do beside."""
+
+    def preview(self, target: str, text: str) -> None:
+        """Show `text`, which is being written and may change or go, in place of the last one; "" shows none.
+
+        Must not block. Cheap to call often: only the end of the text need be looked at, and only now and then.
+        """
+        ...

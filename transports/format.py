@@ -188,6 +188,11 @@ class Paragraphs:
         self._text, self._before, self._state = "", None, None
         return parts
 
+    @property
+    def unfinished(self) -> str:
+        """What has not been given out yet."""
+        return self._text
+
     def _next_end(self) -> int | None:
         """Offset to give out up to, decided by no more than limit + LOOKAHEAD characters; None: wait for more."""
         horizon = self._limit + LOOKAHEAD

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Protocol, cast
 
 from bot.agents.base import ToolCall
 from bot.replies.by_edit import ByEdit
 from bot.replies.places import Places
 from dispatcher.model import Batch, Notice
-from transports.base import Capabilities, Outbound, PermanentFailure, TemporaryFailure, Transport
+from transports.base import Capabilities, Outbound, PermanentFailure, Previewing, TemporaryFailure, Transport
 from transports.format import Paragraphs, split_markdown
 
 log = logging.getLogger(__name__)
 
+PREVIEWED = 4000  # characters of an unfinished paragraph that can be of interest while it grows
+CALLS_SHOWN = 5  # tool calls under way that are shown at the same time
 PATIENCE = 5.0  # seconds that the end of a run waits for live output under way
 MARKS = {"completed": "✔", "failed": "✘"}
 UNDER_WAY = "…"  # as long as the marks, so that a line that changes moves nothing else
@@ -180,28 +182,47 @@ class ByParagraph(Sending):
         self._paragraphs = Paragraphs(transport.capabilities.max_length)
         self._queue: list[tuple[str, str]] = [("header", header)] if header else []
         self._ended: set[str] = set()  # calls that were shown
+        self._under_way: dict[str, str] = {}  # lines of calls that have not ended
+        self._preview = cast("Previewing", transport).preview if transport.capabilities.preview else None
         self._muted = False
+        self._closed = False
         super().__init__(transport, group, f"reply {run}")
 
     def text(self, delta: str) -> None:
         self._queue += [("stream", paragraph) for paragraph in self._paragraphs.feed(delta)]
+        self._show_unfinished()
         self.poke()
 
     def tool(self, line: str, key: str = "", ended: bool = True) -> None:
         if not ended or (key and key in self._ended):
+            self._under_way[key] = line
+            self._show_unfinished()
             return
+        self._under_way.pop(key, None)
         self._ended.add(key)
         # What was said before the call is shown before it.
         self._queue += [*(("stream", part) for part in self._paragraphs.rest()), ("tool", line)]
+        self._show_unfinished()
         self.poke()
 
     def mute(self) -> None:
         self._muted = True
+        self._show_unfinished()
 
     async def close(self) -> str:
+        self._closed = True
+        self._show_unfinished()
         await self.end()
         texts = [text for kind, text in self._queue if kind == "stream"] + self._paragraphs.rest()
         return "" if self._muted else "\n\n".join(texts)
+
+    def _show_unfinished(self) -> None:
+        """Calls under way and the paragraph that is being written, where the network can take them back."""
+        if self._preview is None:
+            return
+        parts = (*list(self._under_way.values())[-CALLS_SHOWN:], self._paragraphs.unfinished[-PREVIEWED:])
+        text = "\n".join(part for part in parts if part)
+        self._preview(self._target, "" if self._muted or self._closed else text)
 
     async def next(self) -> bool:
         if not self._queue or self._muted:

@@ -47,7 +47,7 @@ def test_a_denial_reaches_the_agent_and_a_question_ends_with_its_run(tmp_path: P
         bot.send("ask", "3")
         bot.message("Run 2: demo asks to use")
         bot.send("stop", "4")
-        bot.message("Stopped run 2", "verified gone")
+        bot.message("Stopped run 2", "verified")
         bot.send("allow", "5")
         bot.message("Run 2 has ended; its question is void.")
         assert bot.finish() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -188,3 +189,44 @@ def test_a_muted_answer_says_no_more() -> None:
 
     assert run(main()) == ()
     assert fake.texts() == ["run 7", "shown"]
+
+
+@dataclass
+class Screen(FakeTransport):
+    """Can show what is being written and take it back."""
+
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(preview=True))
+    previews: list[str] = field(default_factory=list)
+
+    def preview(self, target: str, text: str) -> None:
+        self.previews.append(text)
+
+
+def test_what_is_being_written_is_shown_and_taken_back() -> None:
+    screen = Screen()
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            replies = Replies(Places({"fake": screen}), group, stream="edit", edit_interval=1)
+            writer = replies.writer(batch(), "run 7")
+            writer.text("half a ")
+            writer.text("paragraph")
+            assert screen.previews[-1] == "half a paragraph"
+            writer.text("\n\nnext")
+            assert screen.previews[-1] == "next"
+            writer.tool(ToolCall("t", "cargo test", status="in_progress"))
+            assert screen.previews[-1] == "▸ cargo test …\nnext"
+            writer.tool(ToolCall("t", "cargo test", status="completed"))
+            assert screen.previews[-1] == ""
+            writer.text("end")
+            await writer.finish()
+            assert screen.previews[-1] == ""
+            muted = replies.writer(batch(), "run 8")
+            muted.text("never mind")
+            muted.mute()
+            muted.text("more")
+            assert screen.previews[-1] == ""
+            await muted.finish()
+
+    run(main())
+    assert screen.texts() == ["run 7", "half a paragraph", "next", "▸ cargo test ✔", "run 8"][: len(screen.texts())]

@@ -12,6 +12,7 @@ from transports.base import Capabilities, MessageRef, Outbound, PermanentFailure
 from transports.clean import clean_text
 from transports.console.handing import HandIn, Sleep, reason_of
 from transports.console.local import NAME, SESSION, event_ids, inbound, user_name
+from transports.console.preview import Preview
 from transports.console.texts import cannot_edit, check_target
 
 if TYPE_CHECKING:  # loading them takes longer than the rest of the start
@@ -30,7 +31,7 @@ class InteractiveConsole:
     """`run` returns when the person leaves (Ctrl-D, or Ctrl-C with nothing to stop) or after `close`."""
 
     name = NAME
-    capabilities = Capabilities(edit=False, paragraphs=True)
+    capabilities = Capabilities(edit=False, preview=True, paragraphs=True)
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class InteractiveConsole:
         self._made: Printer | None = None
         self._session: PromptSession[str] | None = None
         self._closed = False
+        self._previewed = Preview(self._redraw)
 
     async def run(self, receiver: Receiver) -> None:
         from prompt_toolkit.application import create_app_session
@@ -85,6 +87,13 @@ class InteractiveConsole:
     async def edit(self, ref: MessageRef, message: Outbound) -> None:
         """Raises PermanentFailure, always."""
         raise cannot_edit()
+
+    def preview(self, target: str, text: str) -> None:
+        self._previewed.set(text)
+
+    def _redraw(self) -> None:
+        if self._session is not None and self._session.app.is_running:
+            self._session.app.invalidate()
 
     async def close(self) -> None:
         self._closed = True
@@ -114,10 +123,10 @@ class InteractiveConsole:
             group.create_task(self._hand(hand_in, "stop"), name="console stop")
 
         try:
-            return session(self._history, self._complete, self._status, stop)
+            return session(self._history, self._complete, self._status, stop, self._previewed.lines)
         except OSError as exc:
             self._banner += f"\n\nYour lines are not kept for the next time: {reason_of(exc)}."
-            return session(None, self._complete, self._status, stop)
+            return session(None, self._complete, self._status, stop, self._previewed.lines)
 
     async def _read(self, hand_in: HandIn, session: PromptSession[str]) -> None:
         while not self._closed:

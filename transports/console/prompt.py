@@ -22,22 +22,32 @@ from transports.console.texts import is_busy, status_line
 
 Complete = Callable[[str], Iterable[tuple[str, str]]]
 
+REDRAW = 0.1  # seconds between two redraws at least: an answer may come in ten thousand pieces a second
 REFRESH = 0.5  # seconds between two looks at the status
+ROOM = 8  # rows that the prompt, a few lines of typing and the status line take
 PROMPT = "you ▸ "
 _GAP = "\n"  # above the prompt, so that it stands apart from what was said
 
-_STYLE = Style.from_dict({"bottom-toolbar": "noreverse fg:ansibrightblack", "prompt": "bold"})
+_STYLE = Style.from_dict(
+    {"preview": "fg:ansibrightblack", "bottom-toolbar": "noreverse fg:ansibrightblack", "prompt": "bold"}
+)
 
 
 def session(
-    history: Path | None, complete: Complete, status: Callable[[], Status], stop: Callable[[], None]
+    history: Path | None,
+    complete: Complete,
+    status: Callable[[], Status],
+    stop: Callable[[], None],
+    preview: Callable[[int, int], str],
 ) -> PromptSession[str]:
-    """A prompt whose `prompt_async` gives the text typed, or raises EOFError when the person leaves.
+    """`preview(columns, rows)` gives what stands above the prompt for a while, in at most so much room.
+
+    A prompt whose `prompt_async` gives the text typed, or raises EOFError when the person leaves.
 
     `stop` is called for Ctrl-C while `status` shows work. Raises OSError where the history cannot be kept.
     """
-    return PromptSession(
-        [("", _GAP), ("class:prompt", PROMPT)],
+    made: PromptSession[str] = PromptSession(
+        lambda: [("class:preview", _above(preview)), ("", _GAP), ("class:prompt", PROMPT)],
         history=kept_history(history),
         completer=_Words(complete),
         complete_while_typing=False,
@@ -47,6 +57,14 @@ def session(
         prompt_continuation=" " * (len(PROMPT) - 2) + "▸ ",
         style=_STYLE,
     )
+    made.app.min_redraw_interval = REDRAW
+    return made
+
+
+def _above(preview: Callable[[int, int], str]) -> str:
+    size = get_app().output.get_size()
+    text = preview(size.columns, max(0, size.rows - ROOM))
+    return f"\n{text}\n" if text else ""
 
 
 def kept_history(path: Path | None) -> History:
