@@ -7,10 +7,18 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import crowded, flush, idle, puts, startup, stop
+from benchmarks import crowded, deltas, flush, idle, puts, startup, stop
 from benchmarks.table import table
 
-ALL = {"flush": flush, "puts": puts, "idle": idle, "startup": startup, "stop": stop, "crowded": crowded}
+ALL = {
+    "flush": flush,
+    "puts": puts,
+    "idle": idle,
+    "startup": startup,
+    "stop": stop,
+    "crowded": crowded,
+    "deltas": deltas,
+}
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,10 @@ class World:
 
     async def play(self, text: str = "hello") -> Outcome:
         return await self.start(self.batch(text))[0]
+
+    def house(self, **parts: Any) -> House:
+        """The same house with other parts: a real launcher, a real reply."""
+        return replace(self._house({}), **parts)
 
     def _house(self, settings: dict[str, Any]) -> House:
         return House(

@@ -18,6 +18,8 @@ from bot.agents.text import one_line
 
 STRAY_LINES = 20  # lines that are not JSON, tolerated: wrappers print greetings and warnings to stdout
 
+_decode = json.JSONDecoder(strict=False).decode  # json.loads would make one for each line
+
 Respawn = Callable[[Turn, str], Awaitable[Process]]
 
 
@@ -116,8 +118,7 @@ class ClaudeRun:
         heard = False
         while self._finished is None:
             try:
-                async with asyncio.timeout(None if heard else self._handshake):
-                    raw = await output.line()
+                raw = await (output.line() if heard else asyncio.wait_for(output.line(), self._handshake))
             except TimeoutError:
                 self._fail(f"{self._agent} did not answer within {self._handshake:g} s.")
                 return
@@ -133,7 +134,7 @@ class ClaudeRun:
 
     def _parse(self, raw: bytes) -> Json | None:
         try:
-            line = json.loads(raw.decode("utf-8", "replace"), strict=False)
+            line = _decode(raw.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             line = None
         if isinstance(line, dict):
