@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import crowded, deltas, flush, idle, puts, startup, stop
+from benchmarks import crowded, deltas, flush, idle, puts, startup, stop, turns
 from benchmarks.table import table
 
 ALL = {
@@ -18,6 +18,7 @@ ALL = {
     "stop": stop,
     "crowded": crowded,
     "deltas": deltas,
+    "turns": turns,
 }
 
 
