@@ -59,6 +59,7 @@ class FakeProcess:
         self.kills = 0
         self.report = KillReport(found=1, seconds=0.01, verified=True, method="fake")
         self.beats = 0
+        self.on_kill: Callable[[], None] = lambda: None
         self._left = asyncio.Event()
         self.identity = Identity("boot", 100, 1, "fake")
 
@@ -80,6 +81,7 @@ class FakeProcess:
 
     async def kill(self) -> KillReport:
         self.kills += 1
+        self.on_kill()
         if self.returncode is None:
             self.leave(-9)
         return self.report

@@ -18,3 +18,15 @@ async def kill(process: Process) -> KillReport:
         again = await process.kill()
         report = replace(again, found=report.found, seconds=report.seconds + again.seconds)
     return report
+
+
+def together(one: KillReport, other: KillReport) -> KillReport:
+    """The reports of two containments of a run as one."""
+    return KillReport(
+        found=one.found + other.found,
+        seconds=one.seconds + other.seconds,
+        verified=one.verified and other.verified,
+        survivors=one.survivors + other.survivors,
+        method=other.method,
+        note=one.note or other.note,
+    )

@@ -134,7 +134,7 @@ class Listener:
             self.pulse.beat()
             self.live.heard = self.pulse.heard
             await self._take(event, run)
-        await self._keep_conversation()
+        await self._keep_cost()
         limit = self.staff.limits.max_output
         if limit and self.account.bytes > limit:
             self.reply.notice(words.cut_output(limit, self.account.bytes))
@@ -195,15 +195,18 @@ class Listener:
         await self._keep_conversation()
 
     async def _keep_conversation(self) -> None:
-        batch, account = self.batch, self.account
-        if account.native is None:
+        if (native := self.account.native) is None:
             return
         try:
-            await self._conversations.keep_native(
-                batch.session,
-                self.staff.agent.name,
-                batch.binding.project,
-                Conversation(account.native, account.spent),
-            )
+            await self._conversations.keep_native(*self._place(), Conversation(native, self.account.spent))
         except StoreUnavailable as exc:
-            log.warning("the conversation of run %s cannot be kept: %s", batch.run, exc)
+            log.warning("the conversation of run %s cannot be kept: %s", self.batch.run, exc)
+
+    async def _keep_cost(self) -> None:
+        """What the conversation has cost, unless it was forgotten (`reset`) while the turn ran."""
+        kept = await self._conversations.native(*self._place())
+        if kept is not None and kept.native == self.account.native:
+            await self._keep_conversation()
+
+    def _place(self) -> tuple[str, str, str | None]:
+        return self.batch.session, self.staff.agent.name, self.batch.binding.project

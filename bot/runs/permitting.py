@@ -11,6 +11,7 @@ from bot.agents.base import CANCELLED, AgentRun, PermissionOption, PermissionReq
 from bot.agents.config import Place, Policy
 from bot.runs import words
 from bot.runs.asking import Answer, Asking, Decision
+from bot.runs.values import as_value
 from bot.runs.watch import Pulse
 from dispatcher.model import Batch
 
@@ -45,7 +46,7 @@ class Permitting:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, request: PermissionRequest, run: AgentRun, group: asyncio.TaskGroup) -> None:
-        task = group.create_task(self._settle(request, run), name=f"permission of run {self._batch.run}")
+        task = group.create_task(self._settled(request, run), name=f"permission of run {self._batch.run}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -54,6 +55,12 @@ class Permitting:
         for task in self._tasks:
             task.cancel("the run ends")
         self._asking.forget(self._batch.run)
+
+    async def _settled(self, request: PermissionRequest, run: AgentRun) -> None:
+        # In a task of the group an exception would end every other session's work; here it costs this answer.
+        if isinstance(failure := await as_value(self._settle(request, run)), Exception):
+            log.error("a permission request of run %s could not be settled", self._batch.run, exc_info=failure)
+            self._says.notice(words.unsettled(request.tool))
 
     async def _settle(self, request: PermissionRequest, run: AgentRun) -> None:
         answer = await self._decide(request)

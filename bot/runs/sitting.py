@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.agents.base import AgentRun, KillReport
-from bot.runs.killing import kill
+from bot.runs.killing import kill, together
 from bot.runs.listening import Listener
 from bot.runs.values import as_value
 from bot.runs.watch import exceeded
@@ -67,9 +67,11 @@ class Sitting:
             stopping.cancel()
             watching.cancel()
             if not resting:
-                report = await kill(self._run.process)
+                report = await kill(process := self._run.process)
             listening.cancel()
             await asyncio.wait({listening})
+            if report is not None and self._run.process is not process:
+                report = together(report, await kill(self._run.process))  # it was just being started anew
         return End(cut, why, report)
 
     async def _exceeded(self) -> str:

@@ -81,6 +81,10 @@ def denied(tool: str, why: str) -> str:
     return f"Denied: {_one_line(tool)} ({why})."
 
 
+def unsettled(tool: str) -> str:
+    return f"A question of the agent failed inside Tugbot: {_one_line(tool)}. `stop` ends the run."
+
+
 def withdrawn(tool: str) -> str:
     return f"The agent no longer waits for an answer: {_one_line(tool)}."
 

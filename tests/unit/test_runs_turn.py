@@ -378,3 +378,53 @@ def test_notices_of_the_agent_are_shown() -> None:
         assert world.replies[0].notices == ["careful"]
 
     live(FakeAgent([answer(AgentNotice("careful"))]), test)
+
+
+def test_a_reset_in_mid_turn_stays_one() -> None:
+    agent = FakeAgent([[Started("n1"), 5, Usage(cost_delta=0.1, cost_total=0.1), Finished("end_turn")]])
+
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(1)
+        world.conversations.clear()
+        await turn
+        assert world.conversations == {}
+        await world.play()
+        assert world.agent.turns[1].native_session is None
+        assert (world.agent.started, world.agent.warm) == (2, 0)  # what rested was of the forgotten conversation
+
+    live(agent, test)
+
+
+def test_a_program_that_is_just_being_started_anew_is_ended_too() -> None:
+    agent = FakeAgent([[Started("n1"), "forever"]])
+
+    async def test(world: World) -> None:
+        turn, signal = world.start()
+        await asyncio.sleep(1)
+        first, second = process_of(world), FakeProcess()
+        first.on_kill = lambda: setattr(world.agent.runs[0], "process", second)
+        signal.request("stop")
+        outcome = await turn
+        assert (first.kills, second.kills) == (1, 1)
+        assert outcome.record["kill_report"]["found"] == 2  # type: ignore[index]
+
+    live(agent, test)
+
+
+def test_an_answer_that_fails_costs_only_itself() -> None:
+    async def test(world: World) -> None:
+        turn, signal = world.start()
+        await asyncio.sleep(5)
+
+        async def broken(*_: object) -> bool:
+            raise ValueError("a defect")
+
+        world.agent.runs[0].answer = broken  # type: ignore[assignment, method-assign]
+        world.asking.answer(SESSION, "once", "", "Ann", ANYONE)
+        await asyncio.sleep(1)
+        assert world.replies[0].notices == ["A question of the agent failed inside Tugbot: Bash. `stop` ends the run."]
+        signal.request("stop")
+        assert (await turn).state is RunState.STOPPED
+
+    live(asked(then="forever"), test)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.cells import cell_len, chop_cells
-
 from transports.clean import clean_output
 
 MOST = 12  # rows
@@ -33,6 +31,8 @@ class Preview:
 
 def _wrapped(line: str, columns: int) -> list[str]:
     """At spaces where they leave no row half empty, else wherever the row is full."""
+    from rich.cells import cell_len, chop_cells  # loading it takes time that a piped console does not have
+
     rows: list[str] = []
     row = ""
     for word in line.split(" "):
