@@ -110,7 +110,8 @@ class Replies:
         if transport.capabilities.edit and self._stream == "edit":
             return ByEdit(batch.run, batch.target, transport, self._group, header, self._interval)
         if transport.capabilities.edit or transport.capabilities.paragraphs:
-            return ByParagraph(batch.run, batch.target, transport, self._group, header)
+            previewed = self._stream == "edit"  # the other word says: when they are finished
+            return ByParagraph(batch.run, batch.target, transport, self._group, header, previewed=previewed)
         return Final()
 
 
@@ -176,14 +177,24 @@ class Sending:
 class ByParagraph(Sending):
     """For networks that cannot edit: each paragraph when it is finished."""
 
-    def __init__(self, run: int, target: str, transport: Transport, group: asyncio.TaskGroup, header: str) -> None:
+    def __init__(
+        self,
+        run: int,
+        target: str,
+        transport: Transport,
+        group: asyncio.TaskGroup,
+        header: str,
+        *,
+        previewed: bool = False,
+    ) -> None:
+        """`previewed`: show what is unfinished too, where the network can take it back."""
         self._run = run
         self._target = target
         self._paragraphs = Paragraphs(transport.capabilities.max_length)
         self._queue: list[tuple[str, str]] = [("header", header)] if header else []
         self._ended: set[str] = set()  # calls that were shown
         self._under_way: dict[str, str] = {}  # lines of calls that have not ended
-        self._preview = cast("Previewing", transport).preview if transport.capabilities.preview else None
+        self._preview = cast("Previewing", transport).preview if previewed and transport.capabilities.preview else None
         self._muted = False
         self._closed = False
         super().__init__(transport, group, f"reply {run}")
@@ -194,7 +205,9 @@ class ByParagraph(Sending):
         self.poke()
 
     def tool(self, line: str, key: str = "", ended: bool = True) -> None:
-        if not ended or (key and key in self._ended):
+        if key and key in self._ended:
+            return
+        if not ended:
             self._under_way[key] = line
             self._show_unfinished()
             return
@@ -222,7 +235,7 @@ class ByParagraph(Sending):
             return
         parts = (*list(self._under_way.values())[-CALLS_SHOWN:], self._paragraphs.unfinished[-PREVIEWED:])
         text = "\n".join(part for part in parts if part)
-        self._preview(self._target, "" if self._muted or self._closed else text)
+        self._preview(self._target, "" if self._muted or self._closed or self.failed else text)
 
     async def next(self) -> bool:
         if not self._queue or self._muted:

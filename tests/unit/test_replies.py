@@ -218,6 +218,8 @@ def test_what_is_being_written_is_shown_and_taken_back() -> None:
             assert screen.previews[-1] == "▸ cargo test …\nnext"
             writer.tool(ToolCall("t", "cargo test", status="completed"))
             assert screen.previews[-1] == ""
+            writer.tool(ToolCall("t", "cargo test, renamed", status="in_progress"))
+            assert screen.previews[-1] == ""
             writer.text("end")
             await writer.finish()
             assert screen.previews[-1] == ""
@@ -229,4 +231,18 @@ def test_what_is_being_written_is_shown_and_taken_back() -> None:
             await muted.finish()
 
     run(main())
-    assert screen.texts() == ["run 7", "half a paragraph", "next", "▸ cargo test ✔", "run 8"][: len(screen.texts())]
+    assert screen.texts() == ["run 7", "half a paragraph", "next", "▸ cargo test ✔"]
+
+
+def test_paragraphs_that_are_asked_for_come_finished() -> None:
+    screen = Screen()
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            replies = Replies(Places({"fake": screen}), group, stream="paragraphs", edit_interval=1)
+            writer = replies.writer(batch(), "run 7")
+            writer.text("half a paragraph")
+            await writer.finish()
+
+    run(main())
+    assert screen.previews == []
