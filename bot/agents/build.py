@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bot.agents.acp import AcpAgent
 from bot.agents.base import Agent, PrivateFile
@@ -64,32 +65,23 @@ def _uses(config: AgentConfig, name: str) -> bool:
     return any(f"{{{name}}}" in part for part in config.command) or name in SETTABLE.get(config.backend, ())
 
 
-def _claude(config: AgentConfig, means: Means) -> Agent:
-    return ClaudeAgent(
-        config.name,
-        config.command,
-        means.env,
-        means.writable,
-        private=means.private,
-        model=config.model,
-        tools=config.tools,
-    )
+class _Kind(Protocol):
+    def __call__(
+        self,
+        name: str,
+        command: tuple[str, ...],
+        env: Mapping[str, str],
+        writable: tuple[Path, ...],
+        *,
+        private: tuple[PrivateFile, ...],
+        model: str | None,
+        tools: tuple[str, ...],
+    ) -> Agent: ...
 
 
-def _acp(config: AgentConfig, means: Means) -> Agent:
-    return AcpAgent(
-        config.name,
-        config.command,
-        means.env,
-        means.writable,
-        private=means.private,
-        model=config.model,
-        tools=config.tools,
-    )
-
-
-def _command(config: AgentConfig, means: Means) -> Agent:
-    return CommandAgent(
+def _of(kind: _Kind) -> Callable[[AgentConfig, Means], Agent]:
+    """Agents that are a program and its settings."""
+    return lambda config, means: kind(
         config.name,
         config.command,
         means.env,
@@ -105,9 +97,9 @@ def _demo(config: AgentConfig, means: Means) -> Agent:
 
 
 BACKENDS: Mapping[str, Callable[[AgentConfig, Means], Agent]] = {
-    "acp": _acp,
-    "claude": _claude,
-    "command": _command,
+    "acp": _of(AcpAgent),
+    "claude": _of(ClaudeAgent),
+    "command": _of(CommandAgent),
     "demo": _demo,
 }
 # What a backend can set without a place for it in the command.

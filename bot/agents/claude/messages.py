@@ -61,11 +61,11 @@ class Pending:
     def unsend(self, key: str) -> None:
         self._sent.remove(key)
 
-    def consumed(self, key: object) -> None:
+    def consumed(self, key: str) -> None:
         """A message was replayed. One without a key of ours is taken for the oldest: versions before keys."""
         waiting = [each for each in self._sent if each not in self._consumed]
         if key in waiting:
-            self._consumed.add(str(key))
+            self._consumed.add(key)
         elif key not in self._consumed and waiting:
             self._consumed.add(waiting[0])
 

@@ -154,7 +154,7 @@ class ClaudeRun:
             case "system" if line.get("subtype") == "init":
                 yield from self._opened(line)
             case "user" if line.get("isReplay"):
-                self._pending.consumed(line.get("uuid"))
+                self._pending.consumed(str(line.get("uuid")))
             case "result":
                 yield from self._concluded(line)
             case "system" | "rate_limit_event":
@@ -189,12 +189,14 @@ class ClaudeRun:
         if self._respawn is not None and self._turn.native_session and not self._started and words.is_lost(line):
             self._lost = True
             return
+        if not self._pending.any_consumed and not line.get("is_error"):
+            return  # of an earlier turn: nothing of this one was heard yet
         yield from self._reading.events(line)
         self._pending.answered()
         if (limited := refused_until(line)) is not None and line.get("is_error"):
             yield limited
         finished = words.finished(self._agent, line, self._interrupted)
-        if self._pending and not self._interrupted:
+        if self._pending and self._pending.any_consumed and not self._interrupted:
             # The messages that were sent meanwhile have a turn of their own, which follows by itself.
             if finished.is_error:
                 yield AgentNotice(finished.text)
