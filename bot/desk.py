@@ -20,7 +20,18 @@ from bot.store.records import RunRecord, Scheduled, SessionSettings
 from bot.store.rules import ALIVE
 from bot.store.store import Store
 from dispatcher.core import Dispatcher
-from dispatcher.model import Binding, Ended, Event, Message, Notice, Outcome, Refused, RunState, Stopped
+from dispatcher.model import (
+    Binding,
+    Ended,
+    Event,
+    Message,
+    Notice,
+    Outcome,
+    Refused,
+    RunState,
+    Stopped,
+    StoreUnavailable,
+)
 
 
 class FrontDesk:
@@ -67,8 +78,15 @@ class FrontDesk:
     # ------------------------------------------------------------ stop
 
     async def stop_session(self, asker: Asker) -> StopReport:
-        unscheduled = await self._store.schedule.cancel(asker.session)
-        return StopReport(await self._result(asker), rested=await self._rested(asker), unscheduled=unscheduled)
+        # The runs first: a disk that is full must not keep anyone from hearing what became of them.
+        stopped, rested = await self._result(asker), await self._rested(asker)
+        return StopReport(stopped, rested=rested, unscheduled=await self._unscheduled(asker.session))
+
+    async def _unscheduled(self, session: str) -> int | None:
+        try:
+            return await self._store.schedule.cancel(session)
+        except StoreUnavailable:
+            return None  # which the receipt tells
 
     async def stop_all(self, asker: Asker) -> StopReport:
         return StopReport(await self._result(asker), rested=await self._rested(asker))

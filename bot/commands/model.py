@@ -160,7 +160,7 @@ class StopReport:
 
     stopped: tuple[Stopped, ...] = ()  # one for each session that was touched
     rested: tuple[KillReport, ...] = ()  # agents that were resting between two turns
-    unscheduled: int = 0  # retries that were to come
+    unscheduled: int | None = 0  # retries that were to come; None: they could not be cancelled
     siblings: tuple[int, ...] = ()  # runs still at work in sibling threads: listed, not stopped
     asked: int | None = None  # the run that was named
     obstacle: Obstacle | None = None  # why that run was left alone

@@ -34,7 +34,13 @@ def stop_succeeded(report: StopReport) -> bool:
     ended = [run for each in report.stopped for run in each.ended]
     alive = any(run.outcome.state is RunState.FAILED_TO_KILL for run in ended)
     resting = any(not each.verified for each in report.rested)
-    return not (report.obstacle or alive or resting or any(each.unfinished for each in report.stopped))
+    return not (
+        report.obstacle
+        or alive
+        or resting
+        or report.unscheduled is None
+        or any(each.unfinished for each in report.stopped)
+    )
 
 
 def _left_alone(report: StopReport) -> str:
@@ -116,7 +122,11 @@ def _rested(reports: Sequence[KillReport]) -> tuple[str, ...]:
     return tuple(f"The agent that rested for the next message was ended as well: {proof(each)}" for each in reports)
 
 
-def _unscheduled(retries: int) -> tuple[str, ...]:
+def _unscheduled(retries: int | None) -> tuple[str, ...]:
+    if retries is None:
+        return (
+            "Retries that are to come could not be cancelled: the store cannot be written. Say `stop` again later.",
+        )
     if not retries:
         return ()
     return (

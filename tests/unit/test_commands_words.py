@@ -522,6 +522,9 @@ def test_what_rested_and_what_was_to_come() -> None:
         "The agent that rested for the next message was ended as well: 3 processes, all verified gone in 0.01 s.\n"
         "1 retry that was to come is cancelled."
     )
+    kept = StopReport((Stopped(HERE),), unscheduled=None)
+    assert "Say `stop` again later." in words.stopped(kept)
+    assert not words.stop_succeeded(kept)
     unproven = KillReport(3, 0.01, False, (7,))
     assert not words.stop_succeeded(StopReport((Stopped(HERE),), rested=(unproven,)))
 
