@@ -192,3 +192,15 @@ def test_group_members_are_the_group_its_descendants_and_who_was_seen_before() -
     assert [row.pid for row in group._members(rows, 10)] == [10, 11, 12, 13]
     assert [row.pid for row in group._members(rows, 10, [14])] == [10, 11, 12, 13, 14]
     assert [row.live for row in rows][3] is False
+
+
+def test_the_program_behind_env_is_shown_too(tmp_path: Path) -> None:
+    place = tmp_path / ".nvm" / "versions" / "node" / "v24" / "bin"
+    place.mkdir(parents=True)
+    (place / "agent").write_text("#!/bin/sh\n")
+    (place / "agent").chmod(0o755)
+    path = f"{place}:/usr/bin:/bin"
+    shown = program_paths(("env", "A=b", "agent", "x"), path, tmp_path)
+    assert place / "agent" in shown
+    assert place.parent in shown
+    assert program_paths(("env",), path, tmp_path) == program_paths(("env", "A=b"), path, tmp_path)

@@ -40,7 +40,16 @@ def program_paths(argv: Sequence[str], path_env: str, home: Path) -> tuple[Path,
     if program == Path(sys.executable):
         paths += [Path(sys.prefix), Path(sys.base_prefix)]
     paths += [Path(word) for word in argv[1:] if os.path.isabs(word) and os.path.isfile(word)]
+    paths += program_paths(_behind_env(program, argv[1:]), path_env, home)
     return tuple(dict.fromkeys(paths))
+
+
+def _behind_env(program: Path, arguments: Sequence[str]) -> Sequence[str]:
+    """`env NAME=value codex-acp` runs codex-acp; nothing where there is no such thing."""
+    if program.name != "env":
+        return ()
+    named = [number for number, word in enumerate(arguments) if "=" not in word and not word.startswith("-")]
+    return arguments[named[0] :] if named else ()
 
 
 def _surroundings(program: Path, home: Path) -> tuple[Path, ...]:
