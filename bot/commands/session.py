@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast, get_args
 
-from bot.commands import reports, words
+from bot.commands import reports, runs, words
 from bot.commands.model import AgentInfo, Arg, Args, Command, Desk, Example, Invocation, Reply, Role
 from bot.store.records import SessionSettings
 from dispatcher.model import Mode
@@ -15,6 +15,8 @@ DEFAULT = "default"  # the word that gives the choice of agent back to the bot
 
 
 async def _status(invocation: Invocation, desk: Desk) -> Reply:
+    if "id" in invocation.args:
+        return await runs.RUN.handler(invocation, desk)
     return Reply(reports.status(await desk.status(invocation.asker.session)))
 
 
@@ -22,11 +24,12 @@ STATUS = Command(
     name="status",
     group=GROUP,
     summary="shows what runs and waits here, and the books",
+    args=(Arg("id", "run", optional=True),),
     details=(
-        "Runs with their age and last sign of life, what is in line and behind whom, messages that wait, trouble, "
+        "With a number the same as `run <id>`. Runs with their age and last sign of life, what is in line and behind whom, messages that wait, trouble, "
         "and the books: every message that was ever accepted is in exactly one state, and the sums are shown."
     ),
-    examples=(Example("status", "how things stand"),),
+    examples=(Example("status", "how things stand"), Example("status 8", "how run 8 stands")),
     handler=_status,
 )
 

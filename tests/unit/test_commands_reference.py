@@ -33,7 +33,7 @@ def test_the_commands_are_these() -> None:
         "allow [always]",
         "deny [why]",
         "show all",
-        "status",
+        "status [id]",
         "go",
         "reset",
         "mode [collect|interrupt|steer]",
