@@ -26,8 +26,9 @@ STATUS = Command(
     summary="shows what runs and waits here, and the books",
     args=(Arg("id", "run", optional=True),),
     details=(
-        "With a number the same as `run <id>`. Runs with their age and last sign of life, what is in line and behind whom, messages that wait, trouble, "
-        "and the books: every message that was ever accepted is in exactly one state, and the sums are shown."
+        "With a number the same as `run <id>`. Runs with their age and last sign of life, what is in line and "
+        "behind whom, messages that wait, trouble, and the books: every message that was ever accepted is in "
+        "exactly one state, and the sums are shown."
     ),
     examples=(Example("status", "how things stand"), Example("status 8", "how run 8 stands")),
     handler=_status,

@@ -16,7 +16,9 @@ from bot.runs.killing import kill
 
 log = logging.getLogger(__name__)
 
-SETTLING = 0.2  # seconds that children of a finished turn get to be gone before they count as left behind
+# Seconds for children of a finished turn to be gone before they count as left behind; over as soon as they are gone.
+# claude-agent-acp asks `claude auth status` after a turn: 65-190 ms on an idle machine, far more on a busy one.
+SETTLING = 1.0
 STEP = 0.02
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -136,10 +137,10 @@ async def test_text_then_a_second_turn_then_a_resume_in_a_new_process(scene: Sce
         if isinstance(event, TextDelta):
             arrivals.append(time.monotonic())
 
-    first = await scene.ask("SLOW[20]", note, brief="Be brief.")
+    first = await scene.ask("SLOW[40]", note, brief="Be brief.")
     assert not ended(first).is_error
-    assert said(first).split()[-20:] == [f"word{number}" for number in range(20)]  # codex-acp says warnings as text
-    assert arrivals[-1] - arrivals[0] > 0.5  # in pieces, as it was written
+    assert said(first).split()[-40:] == [f"word{number}" for number in range(40)]  # codex-acp says warnings as text
+    assert arrivals[-1] - arrivals[0] > 0.5  # in pieces; opencode may hold the first half second back
     assert "Be brief." in str(scene.api.requests)
     session = session_of(first)
 
@@ -153,8 +154,8 @@ async def test_text_then_a_second_turn_then_a_resume_in_a_new_process(scene: Sce
     await warm.process.kill()
     third = await scene.ask("third", native_session=session)
     assert "You said: third" in said(third)
-    assert "SLOW[20]" in str(scene.api.requests[-1])  # the whole conversation came along
-    assert "word19" not in said(third)  # and was not shown again
+    assert "SLOW[40]" in str(scene.api.requests[-1])  # the whole conversation came along
+    assert "word39" not in said(third)  # and was not shown again
     assert not any(isinstance(event, Started) and event.fresh_because for event in third)
 
 
@@ -175,6 +176,7 @@ async def test_a_tool_call_is_denied(scene: Scene) -> None:
     if not scene.real.asks:
         pytest.skip(f"{scene.real.name} asks for nothing as it is set up here")
     events = await scene.ask("BASH[echo made > made.txt]", deny)
+    assert any(isinstance(event, PermissionRequest) for event in events)
     assert not (scene.cwd / "made.txt").exists()
     assert [call.status for call in calls(events).values()] != ["completed"]
 
@@ -213,6 +215,9 @@ async def test_an_interrupt_ends_text_and_the_conversation_goes_on(scene: Scene)
     assert len(said(events).split()) < 300
     assert not ended(events).is_error
     await scene.runs[0].process.kill()
+    async with asyncio.timeout(5):
+        while not scene.api.hung_up:  # noqa: ASYNC110 - the server sees it when it writes the next word
+            await asyncio.sleep(0.02)
     resumed = await scene.ask("go on", native_session=session_of(events))
     assert "You said:" in said(resumed)
 
@@ -267,7 +272,9 @@ async def test_text_in_mid_answer_is_answered_before_the_end(scene: Scene) -> No
 
 async def test_a_hard_stop_in_a_tool_leaves_nothing_not_even_a_daemon(scene: Scene) -> None:
     beat = scene.cwd / "beat"
-    daemon = f"python3 {victims.__file__} daemon {beat}"
+    victim = scene.cwd / "victims.py"  # the sandbox hides /tmp and home, where the checkout may lie
+    shutil.copy(victims.__file__, victim)
+    daemon = f"python3 {victim} daemon {beat}"
     run = await scene.start(f"BASH[{daemon}; touch begun; tail -f /dev/null]")
     following = asyncio.create_task(scene.follow(run, allow))
     await appears(beat)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 PAUSE = 0.05  # seconds between two words of SLOW
 TAIL = 400  # characters of a tool's result that are repeated
 
-_MARKER = re.compile(r"\b(SAY|SLOW|BASH|ERR|LIMIT|BIG)\[(.*)\]")
+_MARKER = re.compile(r"\b(?:(SAY|BASH)\[(.+)\]|(SLOW|ERR|LIMIT)\[(\d+)\]|(BIG)\[(\d+,\d+)\])")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 
 
@@ -60,7 +60,7 @@ def _told(text: str) -> Act | None:
     found = _MARKER.findall(text)
     if not found:
         return None
-    word, value = found[-1]  # an agent may be reminded of earlier ones first
+    word, value = (part for part in found[-1] if part)  # an agent may be reminded of earlier ones first
     match word:
         case "SAY":
             return Say((value,))

@@ -16,6 +16,7 @@ from tests.model_api.script import Act, Fail, Say, Shell, User, next_act
         ("SLOW[2]", Say(("word0 ", "word1 "), 0.05)),
         ("BASH[echo $((1+1)); ls [ab]*]", Shell("echo $((1+1)); ls [ab]*")),
         ("ERR[500]", Fail(500)),
+        ("LIMIT[], ERR[x], SAY[]", Say(("You said: LIMIT[], ERR[x], SAY[]", " (1 user messages)"))),
         ("LIMIT[60]", Fail(429, 60)),
         ("BIG[40,10]", Say(("012345678\n",) * 4)),
         ("[reminder: ERR[401]]\n\nSAY[later]", Say(("later",))),
