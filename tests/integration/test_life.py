@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.agents.containment import procfs
 from tests.bot_process import COMMAND, BotProcess, environment
 
 pytestmark = pytest.mark.integration
@@ -94,11 +95,18 @@ def test_sigterm_tells_the_run_and_a_second_one_does_not_wait(tmp_path: Path) ->
         assert bot.process.wait(20) == 0
 
 
+def is_spawned(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00600\x00"
+    except OSError:  # it ended meanwhile
+        return False
+
+
 def test_a_stop_is_proven_and_told(tmp_path: Path) -> None:
     with BotProcess(tmp_path, FAST) as bot:
         bot.send("spawn\nslow 600", "1")
-        while "running" not in bot_status(bot):
-            pass
+        while not any(is_spawned(stat.pid) for stat in procfs.descendants(bot.process.pid)):
+            bot_status(bot)
         bot.send("Stop!", "2")
         assert "verified gone" in bot.message("Stopped run 1")["text"]
         assert bot.finish() == 0
