@@ -104,7 +104,7 @@ def is_spawned(pid: int) -> bool:
 
 def test_a_stop_is_proven_and_told(tmp_path: Path) -> None:
     with BotProcess(tmp_path, FAST) as bot:
-        bot.send("spawn\nslow 600", "1")
+        bot.send("spawn\nstubborn 600", "1")  # one that ends by itself takes its sandbox along
         while not any(is_spawned(stat.pid) for stat in procfs.descendants(bot.process.pid)):
             bot_status(bot)
         bot.send("Stop!", "2")
