@@ -23,7 +23,7 @@ from bot.runs.listening import Staff
 from bot.runs.turn import Turns
 from bot.runs.watch import TurnLimits
 from tests.transport_fake import FakeTransport
-from tests.turns_world import FakeAgent, World
+from tests.turns_world import FakeAgent, FakeWorkplaces, World
 from transports.base import Capabilities
 
 MEGABYTES = 5
@@ -136,7 +136,7 @@ async def _turn(place: Path, can: Capabilities) -> None:
     async with asyncio.TaskGroup() as group:
         world = World(group, FakeAgent([]), limits=TurnLimits(max_output=0))
         replies = Replies(Places({"console": transport}), group, stream="edit", edit_interval=1.0)
-        house = world.house(launcher=BubblewrapLauncher(()), reply=replies.writer, scratch=lambda session: place)
+        house = world.house(workplaces=FakeWorkplaces(BubblewrapLauncher(()), place), reply=replies.writer)
         turns = Turns({"fake": Staff(agent, TurnLimits(max_output=0))}, house)
         world.turns = turns
         outcome = await world.play()

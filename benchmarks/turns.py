@@ -33,7 +33,7 @@ from bot.runs.turn import Turns
 from bot.runs.watch import TurnLimits
 from tests import real_agents
 from tests.model_api import serving
-from tests.turns_world import FakeAgent, FakeReply, World
+from tests.turns_world import FakeAgent, FakeReply, FakeWorkplaces, World
 
 TRIES = 8
 PROMPT = "SAY[a few words]"
@@ -158,13 +158,13 @@ async def _through(agent: Agent, home: Path) -> tuple[Times, Times]:
     cwd.mkdir(exist_ok=True)
     replies: list[_Noting] = []
 
-    def reply(batch: Any, header: str) -> _Noting:
+    def reply(run: int, target: str, header: str) -> _Noting:
         replies.append(_Noting())
         return replies[-1]
 
     async with asyncio.TaskGroup() as group:
         world = World(group, FakeAgent([]))
-        house = world.house(launcher=BubblewrapLauncher(()), reply=reply, scratch=lambda session: cwd)
+        house = world.house(workplaces=FakeWorkplaces(BubblewrapLauncher(()), cwd), reply=reply)
         world.turns = Turns({"fake": Staff(agent, TurnLimits())}, house)
         times = [await _timed(lambda: world.play(PROMPT), replies) for _ in range(2)]
         await world.leases.close()

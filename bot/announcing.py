@@ -17,6 +17,10 @@ class Announcing:
         self._announce = announce
         self.failures = 0  # runs that failed since this start
 
+    def failed(self) -> None:
+        """A run that is no turn failed."""
+        self.failures += 1
+
     async def queue(self, session: str, *, above: int, limit: int) -> Queue:
         return await self._ledger.queue(session, above=above, limit=limit)
 

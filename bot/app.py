@@ -17,13 +17,13 @@ from bot.agents.base import Launcher
 from bot.agents.containment import BubblewrapLauncher, SupervisedLauncher, become_subreaper, choose
 from bot.announcing import Announcing
 from bot.commands import complete
-from bot.commands.model import Names
 from bot.datadir import InstanceLock, prepare
 from bot.desk import FrontDesk
 from bot.ending import Ending
 from bot.errors import UserError
 from bot.halts import Halts
 from bot.options import RunOptions
+from bot.projectside import ProjectSide, Surroundings
 from bot.replies.delivery import Delivery
 from bot.replies.lines import Lines
 from bot.replies.places import Places
@@ -32,6 +32,7 @@ from bot.restart import clear_unborn, mark_of
 from bot.router import Router
 from bot.runs.asking import Asking
 from bot.runs.budget import Budget
+from bot.runs.chores import Chores
 from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
 from bot.runs.turn import House, Turns
@@ -119,18 +120,25 @@ class Bot:
         self._ending = ending
         self._group = group
         self._interactive = consoles.is_interactive(options.input)
-        self._names = Names(agents=tuple(staff.staff))
         self._live = LiveRuns()
         self._asking = Asking(self._ask, settings.runs.permission_timeout)
         self._budget = Budget(settings.runs.max_cost_per_day)
         self._leases = Leases(group, warm_for=settings.runs.warm_for, at_most=settings.runs.max_warm)
         self._stalled = False
+        self._projects = self._build_projects()
         self._transports = self._build_transports(options)
         self._places = Places(self._transports)
         self._lines = Lines(self._places, group)
+        self._replies = Replies(
+            self._places,
+            group,
+            stream=settings.replies.stream,
+            edit_interval=settings.replies.edit_interval,
+        )
         self._delivery = Delivery(store.outbox, self._places, group, clock=time.time)
         self._ledger = Announcing(store.ledger, self._delivery.poke)
         self._dispatcher = self._build_dispatcher()
+        self._chores = self._build_chores()
         self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default))
 
     # ------------------------------------------------------------ parts
@@ -139,29 +147,49 @@ class Bot:
         console = consoles.build(
             options.input,
             status=self._status,
-            complete=lambda text: complete(text, self._names),
+            complete=lambda text: complete(text, self._projects.names),
             history=self._data / "history" if self._settings.console.history else None,
             banner=self._banner(),
         )
         return {console.name: console}
 
-    def _build_dispatcher(self) -> Dispatcher:
-        replies = Replies(
-            self._places,
-            self._group,
-            stream=self._settings.replies.stream,
-            edit_interval=self._settings.replies.edit_interval,
+    def _build_projects(self) -> ProjectSide:
+        around = Surroundings(
+            data=self._data,
+            store=self._store,
+            secrets=Secrets(self._data),
+            live=self._live,
+            leases=self._leases,
+            host=self._launcher,
+            scratch=Scratch(self._data),
+            announced=lambda: self._delivery.poke(),
         )
+        settings, images = self._settings.project_settings(), self._settings.image_settings()
+        return ProjectSide(settings, images, around, tuple(self._staff.staff))
+
+    def _build_chores(self) -> Chores:
+        return Chores(
+            self._store.runs,
+            self._replies.writer,
+            self._group,
+            hold=self._dispatcher.hold,
+            release=self._dispatcher.release,
+            occupy=self._dispatcher.quarantine,
+            vacate=self._dispatcher.reopen,
+            announced=self._delivery.poke,
+            failed=self._ledger.failed,
+        )
+
+    def _build_dispatcher(self) -> Dispatcher:
         house = House(
-            launcher=self._launcher,
+            workplaces=self._projects,
             book=self._store.runs,
             conversations=self._store.sessions,
             live=self._live,
             leases=self._leases,
             asking=self._asking,
             budget=self._budget,
-            reply=replies.writer,
-            scratch=Scratch(self._data),
+            reply=self._replies.writer,
             interrupt_grace=self._settings.runs.interrupt_grace,
             brief=self._settings.brief,
             group=self._group,
@@ -179,7 +207,11 @@ class Bot:
     async def _build_router(self) -> Router:
         default = Binding(agent=self._staff.default)
         halts = Halts(
-            self._dispatcher, self._live, self._leases, await self._store.inbox.recent_events("command", 1000)
+            self._dispatcher,
+            self._live,
+            self._leases,
+            self._chores,
+            await self._store.inbox.recent_events("command", 1000),
         )
         desk = FrontDesk(
             self._store,
@@ -191,6 +223,7 @@ class Bot:
             self._leases,
             self._asking,
             self._retries,
+            self._projects.desk(self._chores),
             default=default,
             max_waiting=self._settings.dispatcher.max_waiting,
             announced=self._delivery.poke,
@@ -200,7 +233,7 @@ class Bot:
             self._store.inbox,
             desk,
             halts,
-            names=self._names,
+            names=lambda: self._projects.names,
             default=default,
             answered=self._answered,
             announced=self._delivery.poke,
@@ -223,8 +256,10 @@ class Bot:
 
     async def live(self) -> int:
         """From recovery to the last delivery. Exit code."""
-        known = (self._launcher, SupervisedLauncher(), BubblewrapLauncher((self._data,), mark_of(self._data)))
-        await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._names)
+        sandbox = BubblewrapLauncher((self._data,), mark_of(self._data))
+        known = (self._launcher, SupervisedLauncher(), sandbox, self._projects.killer())
+        await self._projects.refresh()
+        await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._projects.names)
         await restart.quarantine(self._store, self._dispatcher)
         await self._store.outbox.prune(OUTBOX_DAYS)
         await self._budget.load(self._store.runs.spent)
@@ -232,8 +267,10 @@ class Bot:
         self._delivery.start()
         await self._dispatcher.start()
         retrying = self._group.create_task(self._retries.run(), name="retries")
+        looking = self._group.create_task(self._projects.truth.run(), name="projects")
         await self._converse(router)
         retrying.cancel()
+        looking.cancel()
         self._stalled = self._dispatcher.stalled()
         await self._close(router)
         failed = self._ledger.failures or self._stalled
@@ -269,8 +306,10 @@ class Bot:
     async def _close(self, router: Router) -> None:
         self._announce_end()
         await self._dispatcher.close(self._settings.runs.shutdown_grace, self._ending.hurry)
+        await self._chores.close()
         await self._leases.close()
         await router.settled()
+        await self._projects.close()
         await self._delivery.close(OUTBOX_PATIENCE)
         for transport in reversed(list(self._transports.values())):
             await transport.close()

@@ -9,7 +9,17 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from bot.agents.base import KillReport, Launcher
-from bot.commands.model import AgentInfo, Asker, InLine, ResetReport, RetryResult, StatusReport, StopReport, Work
+from bot.commands.model import (
+    AgentInfo,
+    Asker,
+    InLine,
+    ProjectDesk,
+    ResetReport,
+    RetryResult,
+    StatusReport,
+    StopReport,
+    Work,
+)
 from bot.halts import Halts, may_stop
 from bot.restart import workspace_of_run
 from bot.runs.asking import Asking, Decision, Question, Reaction
@@ -48,6 +58,7 @@ class FrontDesk:
         leases: Leases,
         asking: Asking,
         retries: Retries,
+        projects: ProjectDesk,
         *,
         default: Binding,
         max_waiting: int,
@@ -62,9 +73,14 @@ class FrontDesk:
         self._leases = leases
         self._asking = asking
         self._retries = retries
+        self._projects = projects
         self._default = default
         self._max_waiting = max_waiting
         self._announced = announced
+
+    @property
+    def projects(self) -> ProjectDesk:
+        return self._projects
 
     def now(self) -> float:
         return time.time()
@@ -189,7 +205,7 @@ class FrontDesk:
         return self._asking.latest(session)
 
     async def retry(self, asker: Asker, run: int | None, message_id: int, moment: str = "") -> RetryResult:
-        record = await self._to_retry(asker, run)
+        record = await self.to_retry(asker, run)
         if record is None:
             return RetryResult("nothing" if run is None else "unknown", run)
         if not may_stop(asker.session, record.session, asker.role):
@@ -230,7 +246,7 @@ class FrontDesk:
         await self._retries.add(item)
         return RetryResult("later", record.id, len(record.messages), due=due)
 
-    async def _to_retry(self, asker: Asker, run: int | None) -> RunRecord | None:
+    async def to_retry(self, asker: Asker, run: int | None) -> RunRecord | None:
         if run is not None:
             return await self._store.runs.get(run)
         return next(iter(await self._store.runs.last(asker.session, 1)), None)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from bot.agents.base import KillReport
 from bot.commands.model import Role
+from bot.runs.chores import Chores
 from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
 from dispatcher.core import Dispatcher
@@ -17,11 +18,14 @@ REMEMBERED = 1000  # events of stop commands by which a redelivery is recognised
 
 
 class Halts:
-    def __init__(self, dispatcher: Dispatcher, live: LiveRuns, resting: Leases, known: Iterable[Event]) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, live: LiveRuns, resting: Leases, chores: Chores, known: Iterable[Event]
+    ) -> None:
         """`known`: events of earlier commands, from the inbox: a network may deliver a stop again after a restart."""
         self._dispatcher = dispatcher
         self._live = live
         self._resting = resting
+        self._chores = chores
         self._rests: dict[Event, Awaitable[tuple[KillReport, ...]]] = {}
         self._seen: OrderedDict[Event, None] = OrderedDict((event, None) for event in known)
         self._under_way: dict[Event, Sequence[Awaitable[Stopped]]] = {}
@@ -53,9 +57,13 @@ class Halts:
 
     def _stops(self, event: Event, scope: int | str, role: Role) -> Sequence[Awaitable[Stopped]]:
         if scope == "session":
-            return [self._dispatcher.stop(event.session)]
+            return [self._dispatcher.stop(event.session), *self._chores.stop(event.session)]
         if scope == "all":
-            return [self._dispatcher.stop(session) for session in self._dispatcher.live_sessions()]
+            stops = [self._dispatcher.stop(session) for session in self._dispatcher.live_sessions()]
+            return [*stops, *self._chores.stop_all()]
+        chore = self._chores.live.get(int(scope))
+        if chore is not None and may_stop(event.session, chore.job.session, role):
+            return self._chores.end(int(scope))
         live = self._live.running.get(int(scope))
         if live is None or not may_stop(event.session, live.batch.session, role):
             return []

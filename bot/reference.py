@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,8 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from bot.quantities import show_duration, show_size
 from bot.settings.complaints import expectation, field_names, field_of
-from bot.settings.kinds import Expected
-from bot.settings.model import AgentSettings, Section, Settings
+from bot.settings.kinds import Expected, Section
+from bot.settings.model import AgentSettings, Settings
 from bot.settings.sources import variable
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -100,7 +101,9 @@ def _written(value: object, info: FieldInfo) -> str:
         return f'"{value}"'
     if isinstance(value, Section):
         return "{ " + ", ".join(f'{name} = "{each}"' for name, each in value) + " }"
-    return str(list(value)) if isinstance(value, tuple) else str(value).lower()
+    if isinstance(value, tuple):
+        return json.dumps([str(each) for each in value])
+    return str(value).lower()
 
 
 def pages() -> Mapping[Path, str]:

@@ -55,7 +55,7 @@ class Router:
         desk: Desk,
         halts: Halts,
         *,
-        names: Names,
+        names: Callable[[], Names],  # what is known at this moment
         default: Binding,
         answered: Callable[[int, tuple[Notice, ...], bool], Awaitable[object]],  # a command's end, committed
         announced: Callable[[], None],  # something was put into the outbox
@@ -87,7 +87,7 @@ class Router:
             self._strangers += 1
             return _done(Ack("ignored", reason="stranger"))
         text, hidden = redact(inbound.text)
-        parsed = parse(text, replace(self._names, asking=self._asks(inbound.session)))
+        parsed = parse(text, replace(self._names(), asking=self._asks(inbound.session)))
         if isinstance(parsed, PlainText):
             put = self._dispatcher.submit(self._message(inbound, text))
             put.add_done_callback(self._submitted)
@@ -119,20 +119,24 @@ class Router:
             if parsed.command is STOP:
                 # The scope is what the grammar read: nothing, "all", or a run's id.
                 self._halts.begin(event, parsed.args.get("what", "session"), role)  # type: ignore[arg-type]
-            binds = parsed.command.binds(parsed.args) if parsed.command.binds else {}
+            binds = parsed.command.binds(parsed.args, self._names()) if parsed.command.binds else {}
+        held = isinstance(parsed, CommandCall) and permitted and parsed.command.holds
+        if held:
+            self._dispatcher.hold(inbound.session)
         message = self._message(inbound, text, kind="command", binds=binds)
         put = self._inbox.put(message, max_waiting=COMMANDS_WAITING, refusal=None)
-        put.add_done_callback(partial(self._accepted, inbound, parsed, role))
+        put.add_done_callback(partial(self._accepted, inbound, parsed, role, held))
         return asyncio.ensure_future(asyncio.shield(put))
 
-    def _accepted(self, inbound: Inbound, parsed: Parsed, role: Role, put: asyncio.Future[Receipt]) -> None:
-        if put.cancelled():
-            return
-        if put.exception() is not None:
-            self._unwritten(inbound)
-        elif isinstance(receipt := put.result(), Accepted):
+    def _accepted(self, inbound: Inbound, parsed: Parsed, role: Role, held: bool, put: asyncio.Future[Receipt]) -> None:
+        if not put.cancelled() and put.exception() is None and isinstance(receipt := put.result(), Accepted):
             self._dispatcher.wake(inbound.session)  # a binding may have closed a batch
-            self._spawn(self._act(inbound, parsed, role, receipt.id), f"command {receipt.id}")
+            self._spawn(self._act(inbound, parsed, role, held, receipt.id), f"command {receipt.id}")
+            return
+        if held:
+            self._dispatcher.release(inbound.session)
+        if not put.cancelled() and put.exception() is not None:
+            self._unwritten(inbound)
 
     def _unwritten(self, inbound: Inbound) -> None:
         """A stop that cannot be written has stopped things all the same, and says so."""
@@ -145,8 +149,12 @@ class Router:
         ended = sum(len(each.ended) for each in stopped)
         self._say(inbound.target, f"Stopped ({ended} ended); it could not be written down yet.")
 
-    async def _act(self, inbound: Inbound, parsed: Parsed, role: Role, number: int) -> None:
-        reply = await self._reply(inbound, parsed, role, number)
+    async def _act(self, inbound: Inbound, parsed: Parsed, role: Role, held: bool, number: int) -> None:
+        try:
+            reply = await self._reply(inbound, parsed, role, number)
+        finally:
+            if held:  # what the command has begun holds by itself now
+                self._dispatcher.release(inbound.session)
         notice = Notice(inbound.target, reply.text, "receipt", f"command/{number}")
         await self._answered(number, (notice,), reply.ok)
 

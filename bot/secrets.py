@@ -20,7 +20,8 @@ from bot.errors import UserError
 BOT = "bot"
 MAX_BYTES = 64_000  # of one value; the kernel limits one environment string to 128 kB
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
-_SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+# An agent's name, or "project." and a project's.
+_SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,31}|project\.[a-z][a-z0-9-]{0,38}", re.ASCII)
 
 
 class SecretNameInvalid(UserError):
@@ -41,6 +42,10 @@ class SecretMissing(UserError):
 
 class SecretsUnreadable(UserError):
     """The secrets in {path} cannot be used: {reason}. {fix}"""
+
+
+def project_scope(name: str) -> str:
+    return f"project.{name}"
 
 
 def check_name(name: str) -> str:
@@ -85,6 +90,10 @@ class Secrets:
             if name not in values:
                 raise SecretMissing(name=name, scope=scope)
             del values[name]
+
+    def forget(self, scope: str) -> None:
+        """All of a scope."""
+        self._path(scope).unlink(missing_ok=True)
 
     def names(self) -> dict[str, tuple[str, ...]]:
         """Scope → names, both in order; scopes without secrets are left out."""

@@ -11,6 +11,7 @@ from bot.agents.base import Launcher
 from bot.agents.build import BACKENDS, build_agents
 from bot.agents.config import AgentConfig
 from bot.agents.detect import Detected, detect
+from bot.agents.program import INSIDE
 from bot.commands.model import AgentInfo
 from bot.runs.listening import Staff
 from bot.runs.watch import TurnLimits
@@ -55,7 +56,8 @@ def _one(config: AgentConfig, secrets: Secrets, environ: Mapping[str, str], home
     # Built one by one: an agent sees its own secrets and the bot's common ones, never another agent's.
     agent = build_agents([config], environ, home, secrets.for_agent(config.name))[config.name]
     limits = TurnLimits(config.timeout, config.idle_timeout, config.max_output, config.max_cost)
-    return Staff(agent, limits, config.permissions, config.briefed)
+    inside = build_agents([config], environ, home, secrets.for_agent(config.name), INSIDE)[config.name]
+    return Staff(agent, limits, config.permissions, config.briefed, inside)
 
 
 def _info(config: AgentConfig, detected: Detected, steers: bool) -> AgentInfo:

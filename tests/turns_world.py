@@ -31,6 +31,7 @@ from bot.runs.listening import Staff
 from bot.runs.live import LiveRuns
 from bot.runs.turn import House, Turns
 from bot.runs.watch import TurnLimits
+from bot.runs.workplaces import Workplace
 from bot.store.records import Conversation, RunRecord
 from dispatcher.model import Batch, Binding, Event, Notice, Outcome, Row
 from dispatcher.signal import Signal
@@ -202,6 +203,16 @@ class FakeLauncher:
     hides_home = True
 
 
+class FakeWorkplaces:
+    """Everything happens nowhere on this machine, unless another launcher is wanted."""
+
+    def __init__(self, launcher: Any = None, cwd: Path = Path("/nowhere")) -> None:
+        self._workplace = Workplace(launcher or FakeLauncher(), cwd, "host")
+
+    async def of(self, batch: Batch) -> Workplace:
+        return self._workplace
+
+
 class World:
     """A house with one agent, and a way to run batches through it."""
 
@@ -249,7 +260,7 @@ class World:
 
     def _house(self, settings: dict[str, Any]) -> House:
         return House(
-            launcher=FakeLauncher(),  # type: ignore[arg-type]  # the fake agent never spawns
+            workplaces=FakeWorkplaces(),
             book=self,  # type: ignore[arg-type]  # update and since_success, below
             conversations=self,
             live=self.live,
@@ -257,13 +268,12 @@ class World:
             asking=self.asking,
             budget=self.budget,
             reply=self._reply,
-            scratch=lambda session: Path("/nowhere"),
             interrupt_grace=0.5,
             brief=settings.get("brief", ""),
             group=self.group,
         )
 
-    def _reply(self, batch: Batch, header: str) -> FakeReply:
+    def _reply(self, run: int, target: str, header: str) -> FakeReply:
         self.replies.append(FakeReply())
         return self.replies[-1]
 

@@ -140,6 +140,7 @@ class Identity:
     pid: int  # of the containment's root (sandbox init, supervisor), as the bot sees it
     start_time: int  # field 22 of /proc/<pid>/stat, clock ticks since boot
     method: str = ""  # name of the launcher that made it, the one that knows how to end it
+    container: str = ""  # name of the container, where it is one; such a run is found by it, its init by pid may not be
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,7 @@ class Spawn:
     writable: tuple[Path, ...] = ()  # further paths visible and writable (an agent's `paths`); missing ones are skipped
     readable: tuple[Path, ...] = ()  # further paths visible read-only (the program itself)
     private: tuple[PrivateFile, ...] = ()  # only where home is hidden; elsewhere the program sees the originals
+    files: Mapping[Path, bytes] = field(default_factory=dict)  # put there for it alone; in containers only
     # Awaited when the containment exists and before the program runs: whoever records the run as alive does it
     # here, so that no crash leaves a process that nobody knows of. If it raises, nothing is started.
     contained: Callable[[Identity], Awaitable[None]] | None = None

@@ -14,7 +14,10 @@ from bot.agents.command import CommandAgent
 from bot.agents.config import AgentConfig
 from bot.agents.demo import demo_agent
 from bot.agents.environment import child_environment
+from bot.agents.program import HERE, INSIDE, Programs
 from bot.errors import OperatorError
+
+HOME_INSIDE = "/home/dev"  # of every container
 
 
 class BackendUnknown(OperatorError):
@@ -26,13 +29,17 @@ class SettingUnused(OperatorError):
 
 
 def build_agents(
-    configs: Iterable[AgentConfig], environ: Mapping[str, str], home: Path, secrets: Mapping[str, str] | None = None
+    configs: Iterable[AgentConfig],
+    environ: Mapping[str, str],
+    home: Path,
+    secrets: Mapping[str, str] | None = None,
+    programs: Programs = HERE,
 ) -> dict[str, Agent]:
     """Agents by name. `environ` is the bot's own environment, of which each agent gets its part.
 
     Raises BackendUnknown, SettingUnused.
     """
-    return {config.name: _build(config, environ, home, secrets or {}) for config in configs}
+    return {config.name: _build(config, environ, home, secrets or {}, programs) for config in configs}
 
 
 def missing_variables(config: AgentConfig, environ: Mapping[str, str], secrets: Mapping[str, str]) -> tuple[str, ...]:
@@ -47,9 +54,12 @@ class Means:
     env: Mapping[str, str]
     writable: tuple[Path, ...]
     private: tuple[PrivateFile, ...]
+    programs: Programs = HERE
 
 
-def _build(config: AgentConfig, environ: Mapping[str, str], home: Path, secrets: Mapping[str, str]) -> Agent:
+def _build(
+    config: AgentConfig, environ: Mapping[str, str], home: Path, secrets: Mapping[str, str], programs: Programs
+) -> Agent:
     make = BACKENDS.get(config.backend)
     if make is None:
         raise BackendUnknown(agent=config.name, backend=config.backend, backends=", ".join(BACKENDS))
@@ -58,7 +68,21 @@ def _build(config: AgentConfig, environ: Mapping[str, str], home: Path, secrets:
             raise SettingUnused(agent=config.name, name=name)
     env = child_environment(environ, config.env, secrets).values
     private = tuple(PrivateFile(path, path) for each in config.credentials for path in [_expand(each, home)])
+    if programs.inside:
+        return make(config, _means_inside(config, environ, home, secrets))
     return make(config, Means(env, tuple(_expand(path, home) for path in config.paths), private))
+
+
+def _means_inside(config: AgentConfig, environ: Mapping[str, str], home: Path, secrets: Mapping[str, str]) -> Means:
+    """In a container the image has an environment of its own; what goes along is what the agent's table names."""
+    env = {name: environ[name] for name in ("TERM", "TZ") if environ.get(name)}
+    named = child_environment({name: environ[name] for name in config.env if name in environ}, config.env, secrets)
+    private = tuple(
+        PrivateFile(_expand(each, home), Path(HOME_INSIDE) / _expand(each, home).relative_to(home))
+        for each in config.credentials
+        if _expand(each, home).is_relative_to(home)
+    )
+    return Means({**env, **named.values}, (), private, INSIDE)
 
 
 def _uses(config: AgentConfig, name: str) -> bool:
@@ -76,6 +100,7 @@ class _Kind(Protocol):
         private: tuple[PrivateFile, ...],
         model: str | None,
         tools: tuple[str, ...],
+        programs: Programs,
     ) -> Agent: ...
 
 
@@ -89,11 +114,12 @@ def _of(kind: _Kind) -> Callable[[AgentConfig, Means], Agent]:
         private=means.private,
         model=config.model,
         tools=config.tools,
+        programs=means.programs,
     )
 
 
 def _demo(config: AgentConfig, means: Means) -> Agent:
-    return demo_agent(config.name, means.env)
+    return demo_agent(config.name, means.env, programs=means.programs)
 
 
 BACKENDS: Mapping[str, Callable[[AgentConfig, Means], Agent]] = {

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.agents.base import (
@@ -25,11 +25,12 @@ from bot.agents.base import (
 from bot.agents.ending import exited
 from bot.agents.output import GRACE, Output, close_stdin
 from bot.agents.probing import look_for
-from bot.agents.program import filled, find_program, visible_paths
+from bot.agents.program import HERE, Programs, filled
 from bot.agents.text import Decoder
 
 CHUNK = 64 * 1024  # bytes read at once; also the reader's limit, so little waits in memory behind a slow reader
 PROMPT_FILE = "{prompt_file}"
+INSIDE_PLACE = Path("/tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +43,29 @@ class CommandAgent:
     private: tuple[PrivateFile, ...] = ()
     model: str | None = None
     tools: tuple[str, ...] = ()  # fills `{tools}`, joined by commas
+    programs: Programs = HERE
     keeps_conversation: bool = False
     can_steer: bool = False
 
     async def start(self, turn: Turn, launcher: Launcher) -> CommandRun:
         env = {**self.env, **turn.environ}
-        program = find_program(self.name, self.command[0], env, turn.cwd)
-        file = self._write_prompt(turn)
+        program = self.programs.find(self.name, self.command[0], env, turn.cwd)
+        file, given = self._prompt_file(turn)
         argv = (program, *_with_file(filled(self.command[1:], self.model, self.tools), file))
+        here = None if given else file
         try:
-            process = await launcher.spawn(self._spawn(argv, env, turn))
+            process = await launcher.spawn(replace(self._spawn(argv, env, turn), files=given))
         except BaseException:
-            _remove(file)
+            _remove(here)
             raise
-        return CommandRun(self.name, process, turn, self.model, file)
+        return CommandRun(self.name, process, turn, self.model, here, prompted=file is not None)
 
     async def probe(self, launcher: Launcher, cwd: Path) -> Probe:
-        return look_for(self.name, self.command[0], self.env, cwd)
+        return Probe(True) if self.programs.inside else look_for(self.name, self.command[0], self.env, cwd)
 
     def _spawn(self, argv: tuple[str, ...], env: Mapping[str, str], turn: Turn) -> Spawn:
         # The configured command, not the argv: that names the prompt file, which must not be seen twice.
-        readable = (*self.readable, *visible_paths((argv[0], *self.command[1:]), env))
+        readable = (*self.readable, *self.programs.visible((argv[0], *self.command[1:]), env))
         return Spawn(
             argv,
             env,
@@ -74,12 +77,20 @@ class CommandAgent:
             stdout_limit=CHUNK,
         )
 
-    def _write_prompt(self, turn: Turn) -> Path | None:
+    def _prompt_file(self, turn: Turn) -> tuple[Path | None, Mapping[Path, bytes]]:
+        """Where the prompt lies for a program that wants it in a file; the second part is what is still to be put."""
         if not any(PROMPT_FILE in part for part in self.command):
-            return None
+            return None, {}
+        name = f".tugbot-prompt-{turn.run}-{secrets.token_hex(4)}.txt"
+        if self.programs.inside:
+            file = INSIDE_PLACE / name
+            return file, {file: _encode(turn.prompt)}
+        return self._write_prompt(turn, name), {}
+
+    def _write_prompt(self, turn: Turn, name: str) -> Path:
         # In the working directory because that is visible in every containment; a random name because what lies
         # there is the agent's, and a link planted under a known name would be followed.
-        file = turn.cwd / f".tugbot-prompt-{turn.run}-{secrets.token_hex(4)}.txt"
+        file = turn.cwd / name
         try:
             with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
                 stream.write(_encode(turn.prompt))
@@ -99,12 +110,15 @@ class CommandRun:
         model: str | None = None,
         file: Path | None = None,
         grace: float = GRACE,
+        prompted: bool = False,
     ) -> None:
+        """`file`: to be removed in the end. `prompted`: the program was given the prompt in a file."""
         self._agent = agent
         self._process = process
         self._turn = turn
         self._model = model
         self._file = file
+        self._prompted = prompted
         self._output = Output(process, grace)
         self._interrupted = False
 
@@ -146,7 +160,7 @@ class CommandRun:
     async def _feed(self) -> None:
         stdin = self._process.stdin
         try:
-            if self._file is None:
+            if not self._prompted:
                 stdin.transport.set_write_buffer_limits(high=0)  # so that drain means written, and close has no rest
                 stdin.write(_encode(self._turn.prompt))
                 await stdin.drain()

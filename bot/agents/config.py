@@ -33,3 +33,4 @@ class AgentConfig:
     idle_timeout: float = 900.0  # seconds without output and without process activity; 0: no limit
     max_output: int = 1_000_000  # bytes of answer text, the rest is counted; 0: no limit
     max_cost: float = 0.0  # US dollars for one turn, where the agent reports its cost; 0: no limit
+    install: str | None = None  # npm:… or pip:…, the package that puts the program into containers

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from bot.agents.base import ProgramMissing
 from bot.agents.containment import program_paths
@@ -21,6 +22,46 @@ _INSTALL = {
     "gemini": "npm install -g @google/gemini-cli",
     "opencode": "npm install -g opencode-ai",
 }
+
+
+class Programs(Protocol):
+    """Where an agent's program is looked for, and what of this machine it must see."""
+
+    @property
+    def inside(self) -> bool: ...  # in a container, whose files cannot be looked at from here
+
+    def find(self, agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:
+        """What to start. Raises ProgramMissing."""
+        ...
+
+    def visible(self, argv: tuple[str, ...], env: Mapping[str, str]) -> tuple[Path, ...]: ...
+
+
+class Here:
+    """On this machine, in a sandbox or not."""
+
+    inside = False
+
+    def find(self, agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:
+        return find_program(agent, program, env, cwd)
+
+    def visible(self, argv: tuple[str, ...], env: Mapping[str, str]) -> tuple[Path, ...]:
+        return visible_paths(argv, env)
+
+
+class Inside:
+    """In a container: it says itself what it does not have, and sees nothing of this machine."""
+
+    inside = True
+
+    def find(self, agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:
+        return program
+
+    def visible(self, argv: tuple[str, ...], env: Mapping[str, str]) -> tuple[Path, ...]:
+        return ()
+
+
+HERE, INSIDE = Here(), Inside()
 
 
 def find_program(agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:

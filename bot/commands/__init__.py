@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from bot.commands import about, completion, grammar, help, permissions, runs, session, words  # noqa: A004 - the noun it is
+from bot.commands import about, completion, grammar, help, permissions, projects, runs, session, words  # noqa: A004 - the noun it is
 from bot.commands.model import CommandCall, Names, Parsed
 from bot.commands.registry import Registry
 
@@ -22,6 +22,7 @@ REGISTRY: Registry = Registry(
         session.RESET,
         session.MODE,
         session.AGENT,
+        *projects.ALL,
         about.help_command(lambda: REGISTRY),
         about.VERSION,
     )
@@ -54,7 +55,7 @@ def document() -> str:
 def interrupted(text: str, names: Names) -> str:
     """The notice for a command that a restart cut off; one that only binds settings took effect all the same."""
     call = parse(text, names)
-    if isinstance(call, CommandCall) and call.command.binds and call.command.binds(call.args):
+    if isinstance(call, CommandCall) and call.command.binds and call.command.binds(call.args, names):
         return words.settled(text)
     if isinstance(call, CommandCall) and call.command is runs.RETRY:
         return words.uncertain(text)

@@ -94,6 +94,8 @@ def _gathered(args: Sequence[Arg], plain: Sequence[str]) -> list[str]:
 def _named(arg: Arg) -> str:
     if arg.kind == "run":
         return "the number of a run"
+    if arg.kind == "project":
+        return "the name of a project"
     return f"a {arg.name}"
 
 

@@ -139,7 +139,7 @@ def _call(message: str, words: Sequence[Word], scope: Scope) -> CommandCall | No
     for command, chosen in readings:
         found = fit(command, _after(command, chosen), scope)
         if not isinstance(found, Misfit):
-            return CommandCall(command, found)
+            return CommandCall(command, command.settles(found, scope.names) if command.settles else found)
     return None
 
 

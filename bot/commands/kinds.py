@@ -13,6 +13,8 @@ from bot.commands.registry import Registry
 from bot.commands.spelling import near
 
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,4}(\.\d{1,3})?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([mMgG])(?:[iI]?[bB])?", re.ASCII)
 LONGEST_REST = 500  # characters
 LONGEST_NUMBER = 10  # digits: every id that will ever be given out, and far from int()'s own limit
 
@@ -87,6 +89,32 @@ def _agent(word: str, wanted: Arg | Option, scope: Scope) -> object:
     raise Mismatch(f"No agent {code(word)}; {there_are}.", bool(close))
 
 
+def _project(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    known = scope.names.projects
+    if (name := lower(word)) in known:
+        return name
+    close = near(name, known, 2) if len(name) >= 4 else ()
+    hint = f" Did you mean {code(close[0])}?" if close else " `projects` lists them." if known else ""
+    raise Mismatch(f"There is no project {code(word)}.{hint}", bool(close))
+
+
+def _work(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    return _number(word, wanted, scope) if word[:1].isdigit() else _project(word, wanted, scope)
+
+
+def _decimal(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    if _DECIMAL.fullmatch(word):
+        return float(word)
+    raise Mismatch(f"{code(word)} is no number.")
+
+
+def _size(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    found = _SIZE.fullmatch(word)
+    if found is None:
+        raise Mismatch(f"{code(word)} is no size: `512m`, or `4g`.")
+    return int(float(found[1]) * (1 << {"m": 20, "g": 30}[found[2].lower()]))
+
+
 def _flag(word: str, wanted: Arg | Option, scope: Scope) -> object:
     raise Mismatch(f"`--{wanted.name}` takes no value.")
 
@@ -109,6 +137,10 @@ READERS: Mapping[Kind, Reader] = {
     "word": _word,
     "command": _command,
     "agent": _agent,
+    "project": _project,
+    "work": _work,
+    "number": _decimal,
+    "size": _size,
     "flag": _flag,
     "moment": _moment,
     "rest": _rest,
@@ -121,4 +153,6 @@ def known(wanted: Arg | Option, scope: Scope) -> Iterable[str]:
         return (*wanted.choices, *scope.registry.names)
     if wanted.kind == "agent":
         return (*wanted.choices, *scope.names.agents)
+    if wanted.kind in ("project", "work"):
+        return (*wanted.choices, *scope.names.projects)
     return wanted.choices

@@ -14,9 +14,24 @@ from dispatcher.model import RunState, Stopped
 Role: TypeAlias = Literal["guest", "member", "operator", "owner"]
 
 # run: a run's id, digits. count: digits. choice: one of `choices`. word: any one word. command: the name of a
-# command, of one or more words. agent: the name of a configured agent. flag: an option without a value. moment: "at",
-# "reset" or a time of day. rest: all that is left of the line, as it was written.
-Kind: TypeAlias = Literal["run", "count", "choice", "word", "command", "agent", "flag", "moment", "rest"]
+# command, of one or more words. agent: the name of a configured agent. project: the name of a project. work: a run's
+# id, or the name of a project. number: a decimal number. size: bytes, written "512m" or "4g". flag: an option without a
+# value. moment: "at", "reset" or a time of day. rest: all that is left of the line, as it was written.
+Kind: TypeAlias = Literal[
+    "run",
+    "count",
+    "choice",
+    "word",
+    "command",
+    "agent",
+    "project",
+    "work",
+    "number",
+    "size",
+    "flag",
+    "moment",
+    "rest",
+]
 
 Args: TypeAlias = Mapping[str, object]  # by Arg.name and Option.name; absent: not given
 
@@ -65,7 +80,12 @@ class Command:
     examples: tuple[Example, ...] = ()
     needs: Callable[[Args], Role] | None = None  # where some arguments ask for more than `role` (`stop all`)
     # Settings of the session (project, agent, mode) changed in the same commit as the command's own row.
-    binds: Callable[[Args], Mapping[str, str | None]] | None = None
+    binds: Callable[[Args, Names], Mapping[str, str | None]] | None = None
+    # Arguments that follow from the others and from what is known: a project's name from its repository's.
+    settles: Callable[[Args, Names], Args] | None = None
+    # The conversation's text waits from the instant the command is accepted until its handler, and what that began, is
+    # through.
+    holds: bool = False
     emphatic: bool = False  # closing punctuation is ignored: "STOP!" must work
     # A message that begins with the name is always meant for the command, so misuse is answered, not passed on.
     claims: bool = False
@@ -80,6 +100,7 @@ class Names:
     """What is known by name at this moment; the grammar tells commands from sentences by it."""
 
     agents: tuple[str, ...] = ()
+    projects: Mapping[str, str] = field(default_factory=dict)  # name → its agent, "" for the default
     asking: bool = False  # a question of an agent waits for an answer in this conversation
 
 
@@ -233,8 +254,51 @@ class AgentInfo:
     obstacle: str = ""  # installed, but cannot be chosen: why
 
 
+class ProjectDesk(Protocol):
+    """What commands may ask about projects; each gives its answer. They raise UserError."""
+
+    async def create(self, invocation: Invocation) -> Reply: ...
+
+    async def overview(self, invocation: Invocation) -> Reply: ...
+
+    async def use(self, invocation: Invocation) -> Reply: ...
+
+    async def show(self, invocation: Invocation) -> Reply: ...
+
+    async def diff(self, invocation: Invocation) -> Reply: ...
+
+    async def ssh(self, invocation: Invocation) -> Reply: ...
+
+    async def start(self, invocation: Invocation) -> Reply: ...
+
+    async def stop(self, invocation: Invocation) -> Reply: ...
+
+    async def restart(self, invocation: Invocation) -> Reply: ...
+
+    async def rebuild(self, invocation: Invocation) -> Reply: ...
+
+    async def change(self, invocation: Invocation) -> Reply: ...
+
+    async def logs(self, invocation: Invocation) -> Reply: ...
+
+    async def delete(self, invocation: Invocation) -> Reply: ...
+
+    async def secrets(self, invocation: Invocation) -> Reply: ...
+
+    async def unset(self, invocation: Invocation) -> Reply: ...
+
+    async def stacks(self, invocation: Invocation) -> Reply: ...
+
+    async def repeat(self, invocation: Invocation, record: RunRecord, desk: Desk) -> Reply:
+        """Do again what a run did that was no agent's turn, or go on with it."""
+        ...
+
+
 class Desk(Protocol):
     """What a command may ask of the bot."""
+
+    @property
+    def projects(self) -> ProjectDesk: ...
 
     def now(self) -> float: ...  # Unix seconds
 
@@ -254,6 +318,10 @@ class Desk(Protocol):
 
     async def retry(self, asker: Asker, run: int | None, message_id: int, moment: str = "") -> RetryResult:
         """`moment`: "" is now, "reset" when the provider's limit of that run ends, or a time of day ("14:05")."""
+        ...
+
+    async def to_retry(self, asker: Asker, run: int | None) -> RunRecord | None:
+        """The run that `retry` means: the named one, else the latest here."""
         ...
 
     async def reset(self, session: str) -> ResetReport: ...

@@ -108,6 +108,9 @@ async def _retry(invocation: Invocation, desk: Desk) -> Reply:
         return Reply(f"Usage: `{RETRY.usage}`.", ok=False)
     run = invocation.args.get("id")
     number = run if isinstance(run, int) else None
+    record = await desk.to_retry(invocation.asker, number)
+    if record is not None and record.kind != "agent":
+        return await desk.projects.repeat(invocation, record, desk)
     result = await desk.retry(invocation.asker, number, invocation.message_id, moment)
     return Reply(words.retried(result, desk.now()), ok=result.outcome in ("again", "later"))
 

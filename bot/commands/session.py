@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast, get_args
 
-from bot.commands import reports, runs, words
-from bot.commands.model import AgentInfo, Arg, Args, Command, Desk, Example, Invocation, Reply, Role
+from bot.commands import projects, reports, runs, words
+from bot.commands.model import AgentInfo, Arg, Args, Command, Desk, Example, Invocation, Names, Reply, Role
 from bot.store.records import SessionSettings
 from dispatcher.model import Mode
 
@@ -15,8 +16,10 @@ DEFAULT = "default"  # the word that gives the choice of agent back to the bot
 
 
 async def _status(invocation: Invocation, desk: Desk) -> Reply:
-    if "id" in invocation.args:
+    if isinstance(invocation.args.get("id"), int):
         return await runs.RUN.handler(invocation, desk)
+    if "id" in invocation.args:
+        return await projects.SHOW.handler(replace(invocation, args={"name": invocation.args["id"]}), desk)
     return Reply(reports.status(await desk.status(invocation.asker.session)))
 
 
@@ -24,11 +27,12 @@ STATUS = Command(
     name="status",
     group=GROUP,
     summary="shows what runs and waits here, and the books",
-    args=(Arg("id", "run", optional=True),),
+    args=(Arg("id", "work", optional=True),),
+    usage="status [run|project]",
     details=(
-        "With a number the same as `run <id>`. Runs with their age and last sign of life, what is in line and "
-        "behind whom, messages that wait, trouble, and the books: every message that was ever accepted is in "
-        "exactly one state, and the sums are shown."
+        "With a number the same as `run <id>`, with the name of a project as `project <name>`. Runs with their age "
+        "and last sign of life, what is in line and behind whom, messages that wait, trouble, and the books: every "
+        "message that was ever accepted is in exactly one state, and the sums are shown."
     ),
     examples=(Example("status", "how things stand"), Example("status 8", "how run 8 stands")),
     handler=_status,
@@ -71,7 +75,7 @@ def _mode_role(args: Args) -> Role:
     return "operator" if "mode" in args else "member"
 
 
-def _mode_binds(args: Args) -> Mapping[str, str | None]:
+def _mode_binds(args: Args, names: Names) -> Mapping[str, str | None]:
     return {"mode": str(args["mode"])} if "mode" in args else {}
 
 
@@ -113,7 +117,7 @@ def _agent_role(args: Args) -> Role:
     return "operator" if "name" in args else "member"
 
 
-def _agent_binds(args: Args) -> Mapping[str, str | None]:
+def _agent_binds(args: Args, names: Names) -> Mapping[str, str | None]:
     if "name" not in args:
         return {}
     return {"agent": None if args["name"] == DEFAULT else str(args["name"])}

@@ -57,7 +57,10 @@ def _ended(ended: Ended) -> str:
     if ended.outcome.state is RunState.FAILED_TO_KILL:
         return f"Run {ended.run} could not be ended: {_alive(report)} `stop {ended.run}` tries again."
     head = f"{_verb(ended)} after {lasting(ended.seconds)}"
-    return f"{head}: {proof(report)}" if report else f"{head}; no process of it was ever started."
+    if report:
+        return f"{head}: {proof(report)}"
+    undone = ended.outcome.reason if ended.outcome.reason not in ("", "stop") else "no process of it was ever started"
+    return f"{head}; {undone}."
 
 
 def _verb(ended: Ended) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from bot.agents.base import ToolCall
 from bot.replies.by_edit import ByEdit
 from bot.replies.places import Places
-from dispatcher.model import Batch, Notice
+from dispatcher.model import Notice
 from transports.base import Capabilities, Outbound, PermanentFailure, Previewing, TemporaryFailure, Transport
 from transports.format import Paragraphs, split_markdown
 
@@ -69,6 +69,10 @@ class ReplyWriter:
             self._tools[call.id] = line
             self._live.tool(line, call.id, call.status in MARKS)
 
+    def line(self, text: str, key: str, ended: bool) -> None:
+        """A line that a later one of the same key replaces."""
+        self._live.tool(text, key, ended)
+
     def notice(self, text: str) -> None:
         self._live.tool(text)
 
@@ -97,21 +101,21 @@ class Replies:
         self._stream = stream  # edit | paragraphs | final
         self._interval = edit_interval
 
-    def writer(self, batch: Batch, header: str) -> ReplyWriter:
-        transport = self._places.of(batch.target)
+    def writer(self, run: int, target: str, header: str) -> ReplyWriter:
+        transport = self._places.of(target)
         can = transport.capabilities if transport else Capabilities(paragraphs=False)
-        live = self._live(batch, header, transport)
+        live = self._live(run, target, header, transport)
         footers = can.edit or can.paragraphs  # people like to see them, programs do not
-        return ReplyWriter(batch.run, batch.target, live, max_length=can.max_length, footers=footers)
+        return ReplyWriter(run, target, live, max_length=can.max_length, footers=footers)
 
-    def _live(self, batch: Batch, header: str, transport: Transport | None) -> Live:
+    def _live(self, run: int, target: str, header: str, transport: Transport | None) -> Live:
         if transport is None or self._stream == "final":
             return Final()
         if transport.capabilities.edit and self._stream == "edit":
-            return ByEdit(batch.run, batch.target, transport, self._group, header, self._interval)
+            return ByEdit(run, target, transport, self._group, header, self._interval)
         if transport.capabilities.edit or transport.capabilities.paragraphs:
             previewed = self._stream == "edit"  # the other word says: when they are finished
-            return ByParagraph(batch.run, batch.target, transport, self._group, header, previewed=previewed)
+            return ByParagraph(run, target, transport, self._group, header, previewed=previewed)
         return Final()
 
 

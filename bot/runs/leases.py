@@ -70,6 +70,9 @@ class Leases:
         lease.watch = self._group.create_task(self._watch(lease), name=f"rest of {holder.session}")
         return True
 
+    def holds(self, workspace: str) -> bool:
+        return workspace in self._leases
+
     async def take(self, workspace: str, holder: Holder | None) -> Rest | None:
         """What rests for exactly this holder, theirs from now on. Anything else in the workspace is ended first."""
         lease = self._leases.get(workspace)

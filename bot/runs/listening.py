@@ -23,7 +23,7 @@ from bot.agents.base import (
     Usage,
     Waits,
 )
-from bot.agents.config import Permissions
+from bot.agents.config import Permissions, Place
 from bot.runs import words
 from bot.runs.budget import Budget
 from bot.runs.live import LiveRun
@@ -67,6 +67,10 @@ class Staff:
     limits: TurnLimits
     permissions: Permissions = field(default_factory=Permissions)
     briefed: bool = False  # whether it is told the brief
+    inside: Agent | None = None  # the same agent, for containers; None: the same is right for both
+
+    def at(self, place: Place) -> Agent:
+        return self.inside if place == "container" and self.inside is not None else self.agent
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 from bot.agents.base import Agent, AgentRun, Identity, Launcher, Turn
+from bot.agents.config import Place
 from bot.agents.prompt import build_prompt
 from bot.errors import UserError
 from bot.runs import briefing, verdict, words
@@ -24,6 +24,7 @@ from bot.runs.permitting import Permitting
 from bot.runs.sitting import Sitting
 from bot.runs.values import as_value
 from bot.runs.watch import Pulse
+from bot.runs.workplaces import Workplace, Workplaces
 from bot.store.records import RunRecord
 from dispatcher.line import workspace_of
 from dispatcher.model import Batch, Notice, Outcome, RunState, StopSignal, StoreUnavailable
@@ -44,15 +45,14 @@ class RunBook(Protocol):
 class House:
     """What all turns share."""
 
-    launcher: Launcher
+    workplaces: Workplaces
     book: RunBook
     conversations: Conversations
     live: LiveRuns
     leases: Leases
     asking: Asking
     budget: Budget
-    reply: Callable[[Batch, str], Reply]  # batch and header
-    scratch: Callable[[str], Path]  # a session's own directory, made if it is not there
+    reply: Callable[[int, str, str], Reply]  # run, target and header
     interrupt_grace: float  # seconds
     brief: str  # a template, see bot.agents.prompt.build_brief; "": none
     group: asyncio.TaskGroup
@@ -98,16 +98,19 @@ class Turns:
 
     async def _turn(self, batch: Batch, stop: StopSignal, staff: Staff, live: LiveRun) -> Outcome:
         reply = self._house.reply(
-            batch, words.header(batch.run, len(batch.rows), staff.agent.name, batch.binding.project)
+            batch.run,
+            batch.target,
+            words.header(batch.run, len(batch.rows), staff.agent.name, batch.binding.project),
         )
-        self._warn(batch, reply)
         listener = self._listener(batch, staff, reply, live)
         if self._house.budget.is_spent():
             return await verdict.refused(listener, words.over_budget(self._house.budget.per_day))
-        turn = await self._prepare(batch, staff)
-        listener.account.spent = turn.spent
         try:
-            run = await self._begin(turn, batch, staff.agent, listener, stop)
+            workplace = await self._house.workplaces.of(batch)
+            self._warn(batch, reply, workplace)
+            turn = await self._prepare(batch, staff, workplace)
+            listener.account.spent = turn.spent
+            run = await self._begin(turn, batch, listener, stop, workplace)
         except (UserError, OSError) as exc:
             return await verdict.broken(listener, str(exc))
         if run is None:
@@ -137,18 +140,20 @@ class Turns:
 
     def _listener(self, batch: Batch, staff: Staff, reply: Reply, live: LiveRun) -> Listener:
         house, pulse = self._house, Pulse()
-        permitting = Permitting(batch, staff.agent.name, "host", staff.permissions.host, house.asking, reply, pulse)
+        place: Place = "container" if batch.binding.project else "host"
+        policy = staff.permissions.container if batch.binding.project else staff.permissions.host
+        permitting = Permitting(batch, staff.agent.name, place, policy, house.asking, reply, pulse)
         return Listener(batch, staff, reply, live, house.conversations, house.budget, permitting, pulse, house.group)
 
-    def _warn(self, batch: Batch, reply: Reply) -> None:
-        if self._house.launcher.hides_home or batch.session in self._warned:
+    def _warn(self, batch: Batch, reply: Reply, workplace: Workplace) -> None:
+        if workplace.launcher.hides_home or batch.session in self._warned:
             return
         self._warned[batch.session] = None
         while len(self._warned) > TOLD:
             self._warned.popitem(last=False)
         reply.notice(words.sees_files())
 
-    async def _prepare(self, batch: Batch, staff: Staff) -> Turn:
+    async def _prepare(self, batch: Batch, staff: Staff, workplace: Workplace) -> Turn:
         name, project = staff.agent.name, batch.binding.project
         kept = await self._house.conversations.native(batch.session, name, project)
         missed = await self._house.book.since_success(batch.session, name, project) if kept else []
@@ -156,17 +161,17 @@ class Turns:
             run=batch.run,
             # Rows of an interrupted turn are handed over by the dispatcher only where they must be repeated.
             prompt=briefing.reminder(missed) + build_prompt(batch, keeps_conversation=False),
-            cwd=self._house.scratch(batch.session),
+            cwd=workplace.cwd,
             native_session=kept.native if kept else None,
             spent=kept.spent if kept else None,
             brief=briefing.brief(self._house.brief, batch) if staff.briefed else "",
-            contained=lambda identity: self._contained(batch.run, identity),
+            contained=lambda identity: self._contained(batch.run, identity, workplace.launcher.name),
             environ={"TUGBOT_RUN": str(batch.run), "TUGBOT_SESSION": batch.session},
         )
 
-    async def _contained(self, run: int, identity: Identity) -> None:
+    async def _contained(self, run: int, identity: Identity, method: str) -> None:
         """The program waits behind its gate until the run is on disk as alive, disk full or not."""
-        known = replace(identity, method=self._house.launcher.name)
+        known = replace(identity, method=method)
         while True:
             try:
                 await self._house.book.update(run, state=RunState.RUNNING, containment=known)
@@ -177,20 +182,21 @@ class Turns:
                 return
 
     async def _begin(
-        self, turn: Turn, batch: Batch, agent: Agent, listener: Listener, stop: StopSignal
+        self, turn: Turn, batch: Batch, listener: Listener, stop: StopSignal, workplace: Workplace
     ) -> AgentRun | None:
         """The agent that rests for this conversation, else one started anew."""
+        agent = listener.staff.at(workplace.place)
         workspace = workspace_of(batch.rows[0])
         holder = Holder(workspace, batch.session, agent.name, batch.binding.project, turn.native_session or "")
         rest = await self._house.leases.take(workspace, holder)
         if rest is not None and (run := await rest.run.again(turn)) is not None:
             listener.idle = rest.idle
             # Its processes live already; what has not happened yet is that anything was said to them.
-            listener.recorded = self._contained(batch.run, run.process.identity)
+            listener.recorded = self._contained(batch.run, run.process.identity, workplace.launcher.name)
             return run
         if rest is not None:
             await kill(rest.run.process)
-        return await self._start(turn, agent, stop)
+        return await self._start(turn, agent, stop, workplace.launcher)
 
     async def _rest(self, run: AgentRun, listener: Listener, stop: StopSignal) -> bool:
         """Let the agent rest after a turn that ended well. False: its processes are to be ended."""
@@ -206,11 +212,9 @@ class Turns:
             await self._house.leases.end(batch.session)
         return kept
 
-    async def _start(self, turn: Turn, agent: Agent, stop: StopSignal) -> AgentRun | None:
+    async def _start(self, turn: Turn, agent: Agent, stop: StopSignal, launcher: Launcher) -> AgentRun | None:
         """None: stopped before it had begun; nothing is running then. Raises what the launcher raises."""
-        starting = self._house.group.create_task(
-            as_value(agent.start(turn, self._house.launcher)), name=f"start {turn.run}"
-        )
+        starting = self._house.group.create_task(as_value(agent.start(turn, launcher)), name=f"start {turn.run}")
         stopping = self._house.group.create_task(stop.wait(), name=f"stop of start {turn.run}")
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -32,6 +32,10 @@ def failed(run: int, why: str) -> str:
     return f"Run {run} failed: {reason}. `retry {run}` repeats it."
 
 
+def chore_failed(run: int, why: str) -> str:
+    return f"Run {run} failed at {why.rstrip()}" + ("" if why.rstrip().endswith((".", "`")) else ".")
+
+
 def limit(run: int, why: str, report: KillReport) -> str:
     return f"Run {run} was ended: {why}. {_gone(report)} `retry {run}` repeats it."
 

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from bot.quantities import DURATION, SIZE, parse_duration, parse_size
+
+
+class Section(BaseModel):
+    """One table of the settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,14 @@ def _money(value: object) -> float:
     raise ValueError("expected an amount")
 
 
+def _cpus(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, str) and re.fullmatch(r"\d{1,4}(\.\d{1,3})?", value.strip(), re.ASCII):
+        return float(value)
+    raise ValueError("expected a number")
+
+
 def _optional_money(value: object) -> float | None:
     return None if value is None else _money(value)
 
@@ -79,6 +93,7 @@ OptionalSize: TypeAlias = Annotated[int | None, BeforeValidator(_optional_size),
 MONEY = "an amount in US dollars such as 0.5 or 20"
 Money: TypeAlias = Annotated[float, BeforeValidator(_money), Expected(MONEY, "money")]
 OptionalMoney: TypeAlias = Annotated[float | None, BeforeValidator(_optional_money), Expected(MONEY, "money")]
+Cpus: TypeAlias = Annotated[float, BeforeValidator(_cpus), Expected("a number of processors such as 0.5 or 4")]
 Count: TypeAlias = Annotated[int, BeforeValidator(_count), Expected("a whole number")]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(_flag), Expected("true or false")]
 Text: TypeAlias = Annotated[str, Expected("text in quotes")]

@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.agents.config import AgentConfig, Permissions, Policy
+from bot.projects import giturl
+from bot.projects.identity import identity
+from bot.projects.imageplan import is_package
+from bot.projects.images import ImageSettings
+from bot.projects.model import Resources
+from bot.projects.settings import ProjectSettings as PlainProjects
 from bot.settings.kinds import (
     AgentName,
     Argument,
@@ -22,20 +28,31 @@ from bot.settings.kinds import (
     OptionalSize,
     PathText,
     Private,
+    Section,
     Size,
     Text,
     VariableName,
 )
+from bot.settings.projects import DockerSettings, ProjectsSettings
 from dispatcher.model import Limits
 
 BRIEF = (
     "You are talking with {people} through a chat ({place}); you work in {project}. Keep answers short. Do not merge "
     "or push unless you are asked to."
 )
+_HERE = Path(__file__).parents[1]
+# docker/ of the source tree; in an installed package it travels with the settings' template.
+DOCKER_DATA = _HERE / "_data" / "docker" if (_HERE / "_data" / "docker").is_dir() else _HERE.parent / "docker"
 BUILT_IN_AGENTS = ("demo",)  # usable without an [agents.<name>] table
 
 
 POLICY = Expected('"ask", "allow" or "deny"')
+
+
+def _package(text: str | None) -> str | None:
+    if text is not None and not is_package(text):
+        raise ValueError("is no package")
+    return text
 
 
 def _template(text: str) -> str:
@@ -44,10 +61,6 @@ def _template(text: str) -> str:
     except (KeyError, IndexError, ValueError, AttributeError):
         raise ValueError("names something else than {people}, {place} and {project} in braces") from None
     return text
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class DispatcherSettings(Section):
@@ -202,6 +215,14 @@ class AgentSettings(Section):
         description="Login files of yours that the agent gets as copies of its own, readable for it alone; what it "
         "changes in them is not kept.",
     )
+    install: Annotated[
+        str | None,
+        AfterValidator(_package),
+        Expected('"npm:" or "pip:" and the name of a package, such as "npm:opencode-ai"'),
+    ] = Field(
+        default=None,
+        description="The package that puts the program into projects' containers: `npm:<package>` or `pip:<package>`.",
+    )
     permissions: Annotated[PermissionSettings, Expected('a table such as { host = "ask", container = "allow" }')] = (
         Field(
             default=PermissionSettings(),
@@ -270,6 +291,8 @@ class Settings(BaseSettings):
     replies: RepliesSettings = RepliesSettings()
     console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
+    projects: ProjectsSettings = Field(default_factory=ProjectsSettings)  # its paths follow HOME
+    docker: DockerSettings = DockerSettings()
     agents: dict[AgentName, AgentSettings] = Field(default={}, description="The agents, each in `[agents.<name>]`.")
 
     @classmethod
@@ -289,6 +312,37 @@ class Settings(BaseSettings):
         """The database's URL for SQLAlchemy."""
         return self.database_url or f"sqlite:///{self.data_dir / 'tugbot.db'}"
 
+    def project_settings(self) -> PlainProjects:
+        """Runs `git config` where the settings name nobody."""
+        own = self.projects
+        limited = Resources(own.cpus, own.memory) if own.cpus and own.memory else None
+        return PlainProjects(
+            root=own.root,
+            allowed_roots=own.allowed_roots,
+            protocols=(*giturl.ALWAYS, *own.allow_git_protocols),
+            identity=identity(own.git_name, own.git_email),
+            push=own.push,
+            egress=own.egress,
+            known_hosts=own.known_hosts,
+            resources=limited,
+            clone_timeout=own.clone_timeout,
+            credentials_wait=own.credentials_wait,
+            idle_stop=own.idle_stop,
+            proxy=self.docker.proxy(),
+        )
+
+    def image_settings(self) -> ImageSettings:
+        installs = (agent.install for agent in self.agents.values())
+        return ImageSettings(
+            data=DOCKER_DATA,
+            stacks_dir=Path(self.projects.stacks_dir).expanduser() if self.projects.stacks_dir else None,
+            base_image=self.docker.base_image,
+            certificates=self.docker.extra_ca_certificates,
+            proxy=self.docker.proxy(),
+            arguments=self.docker.build_args,
+            packages=tuple(sorted({install for install in installs if install})),
+        )
+
     def agent_names(self) -> tuple[str, ...]:
         """Agents that may be chosen by name: the configured ones, then those built in."""
         return (*self.agents, *(name for name in BUILT_IN_AGENTS if name not in self.agents))
@@ -302,6 +356,7 @@ class Settings(BaseSettings):
             name=name,
             backend=own.backend,
             command=own.command,
+            install=own.install,
             env=own.env,
             paths=tuple(str(path) for path in own.paths),
             credentials=tuple(str(path) for path in own.credentials),

@@ -56,6 +56,11 @@ class Inbox:
             "command_done", lambda connection: self._command_done(connection, number, state, told)
         )
 
+    async def project_of(self, number: int) -> str | None:
+        """The project that a message was bound to when it was accepted, before whatever it binds itself."""
+        this = select(messages.c.project).where(messages.c.id == number)
+        return await self._database.read("project_of", lambda connection: connection.execute(this).scalar_one_or_none())
+
     async def recent_events(self, kind: Kind = "command", limit: int = 100) -> Sequence[Event]:
         """Of the newest messages of a kind, newest first."""
         return await self._database.read("recent_events", lambda connection: _recent(connection, kind, limit))

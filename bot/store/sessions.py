@@ -22,6 +22,18 @@ class Sessions:
         """Settings change with a command's put (Message.binds); unknown sessions have the defaults."""
         return await self._database.read("settings", lambda connection: _settings(connection, session))
 
+    def bind(self, session: SessionKey, project: str | None) -> asyncio.Future[bool]:
+        """Bind a session that has settings; False: it was never heard of."""
+        change = update(sessions).where(sessions.c.session == session).values(project=project)
+        return self._database.write("bind", lambda connection: connection.execute(change).rowcount > 0)
+
+    def rebind(self, session: SessionKey, project: str, to: str | None) -> asyncio.Future[bool]:
+        """Bind a session that is bound to `project` to another; False: it was bound otherwise meanwhile."""
+        mine = update(sessions).where(sessions.c.session == session, sessions.c.project == project)
+        return self._database.write(
+            "rebind", lambda connection: connection.execute(mine.values(project=to)).rowcount > 0
+        )
+
     async def native(self, session: SessionKey, agent: str, project: str | None) -> Conversation | None:
         """The conversation to resume."""
         key = _key(session, agent, project)

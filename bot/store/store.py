@@ -12,6 +12,7 @@ from bot.store.inbox import Inbox
 from bot.store.ledger import Ledger
 from bot.store.migrations import migrate
 from bot.store.outbox import Outbox
+from bot.store.projects import Projects
 from bot.store.records import Books, CutOff
 from bot.store.recovery import Recovery
 from bot.store.rules import RecoveryWords
@@ -29,6 +30,7 @@ class Store:
         self.outbox = Outbox(database)
         self.sessions = Sessions(database)
         self.schedule = Schedule(database)
+        self.projects = Projects(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Store:

@@ -169,6 +169,44 @@ class ScheduledTable(SQLModel, table=True):
     due_at: float = Field(sa_type=Double)
 
 
+class ProjectTable(SQLModel, table=True):
+    """The registry of projects: bot.projects.model.Project, flat."""
+
+    __tablename__ = "projects"
+    __table_args__ = (
+        UniqueConstraint("name", name="uq_projects_name"),
+        UniqueConstraint("port", name="uq_projects_port"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})  # random
+    name: str
+    state: str
+    source: str
+    source_mark: str = ""
+    port: int
+    cpus: float = Field(sa_type=Double)
+    memory: int = Field(sa_type=BigInteger)
+    uid: int = Field(sa_type=BigInteger)
+    gid: int = Field(sa_type=BigInteger)
+    session: str
+    target: str
+    created_by: str
+    created_at: float = Field(sa_type=Double)
+    used_at: float = Field(sa_type=Double)
+    stacks: list[str] = Field(sa_type=Json)
+    asked_for: list[str] = Field(sa_type=Json)
+    forwards: list[int] = Field(sa_type=Json)
+    environ: dict[str, str] = Field(sa_type=Json)
+    git_url: str = ""
+    branch: str = ""
+    agent: str = ""
+    image: str = ""
+    push: str = ""
+    run: int | None = Field(default=None, sa_type=Id)
+    expires_at: float | None = Field(default=None, sa_type=Double)
+    seen: str = ""
+
+
 class IncarnationTable(SQLModel, table=True):
     """One row: the bot process that owns this data."""
 
@@ -193,6 +231,7 @@ outbox = _table(OutboxTable)
 sessions = _table(SessionTable)
 native_sessions = _table(NativeSessionTable)
 scheduled = _table(ScheduledTable)
+projects = _table(ProjectTable)
 incarnations = _table(IncarnationTable)
 
 # Literal, because neither database uses a partial index for a condition whose value is a parameter.

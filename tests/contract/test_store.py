@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from bot.agents.base import Identity, KillReport
+from bot.projects.errors import NameTaken, PortsExhausted
+from bot.projects.model import Owner, Project, ProjectState, Resources
 from bot.store.records import Conversation, OutboxItem, Scheduled, SessionSettings
 from bot.store.rules import RecoveryWords, StopScope
 from dispatcher.model import (
@@ -784,3 +786,74 @@ class TestCancelledCallers:
         await asyncio.sleep(0)
         task.cancel()
         assert isinstance(await put(store, text(1)), Duplicate)
+
+
+# ---------------------------------------------------------------- projects
+
+
+def project(name: str, number: int, **fields: Any) -> Project:
+    plain = Project(
+        id=number,
+        name=name,
+        state=ProjectState.RESERVED,
+        source=Path("/srv") / name,
+        port=0,
+        resources=Resources(2.0, 4 << 30),
+        owner=Owner(1000, 1000),
+        session=HERE,
+        target=HERE,
+        created_by="Ann",
+        created_at=1.0,
+        used_at=1.0,
+    )
+    return replace(plain, **fields)
+
+
+async def test_a_project_is_reserved_with_a_port_of_its_own(store: AnyStore) -> None:
+    first = await store.projects.reserve(project("one", 2**45 + 1), (20_000, 20_001))
+    second = await store.projects.reserve(project("two", 2), (20_000, 20_001))
+    assert (first.port, second.port) == (20_000, 20_001)
+    assert await store.projects.all() == [first, second]
+    with pytest.raises(NameTaken, match="one"):
+        await store.projects.reserve(project("one", 3), (20_002,))
+    with pytest.raises(PortsExhausted):
+        await store.projects.reserve(project("three", 3), (20_000,))
+    assert await store.projects.get("three") is None
+
+
+async def test_two_reservations_of_one_name_at_once_and_one_gets_it(store: AnyStore) -> None:
+    both = (store.projects.reserve(project("same", number), (20_000, 20_001)) for number in (1, 2))
+    results = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["NameTaken", "Project"]
+
+
+async def test_a_project_is_changed_and_keeps_its_port(store: AnyStore) -> None:
+    kept = await store.projects.reserve(project("one", 1, asked_for=("rust",)), (20_000,))
+    await store.projects.reserve(project("two", 2), (20_001,))
+    ready = replace(
+        kept, state=ProjectState.READY, stacks=("rust", "node"), image="tugbot/project:1", expires_at=2.5, port=7
+    )
+    await store.projects.change(ready)
+    assert await store.projects.get("one") == replace(ready, port=20_000)
+    with pytest.raises(NameTaken):
+        await store.projects.change(replace(ready, name="two"))
+    await store.projects.change(project("gone", 99))
+    assert [each.name for each in await store.projects.all()] == ["one", "two"]
+
+
+async def test_a_removed_project_unbinds_its_sessions(store: AnyStore) -> None:
+    await store.projects.reserve(project("one", 1), (20_000,))
+    await put(store, command(1, "use one", project="one"))
+    await put(store, command(2, "use two", THERE, project="two"))
+    await store.projects.remove(1)
+    assert await store.projects.all() == []
+    assert await store.sessions.settings(HERE) == SessionSettings()
+    assert await store.sessions.settings(THERE) == SessionSettings(project="two")
+
+
+async def test_a_session_is_bound_otherwise_only_if_nobody_did_so_meanwhile(store: AnyStore) -> None:
+    await put(store, command(1, "new project one", project="one"))
+    assert await store.sessions.rebind(HERE, "one", None)
+    assert not await store.sessions.rebind(HERE, "one", "two")
+    assert not await store.sessions.rebind(THERE, "one", "two")
+    assert await store.sessions.settings(HERE) == SessionSettings()

@@ -13,7 +13,7 @@ from bot.commands.model import CommandCall, Names, PlainText
 from bot.commands.quoting import split
 from bot.commands.spelling import distance
 
-NAMES = Names(agents=("demo", "claude"))
+NAMES = Names(agents=("demo", "claude"), projects={"harbour": "claude", "toy": ""})
 PIECES = (*REGISTRY.names, *NAMES.agents, "all", "9", "--now", "-", "=", "/", "!", "'", '"', "\\", " ", "\n", "…", ".")
 TEXTS = st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map("".join)
 LONG = 33_000

@@ -27,7 +27,7 @@ from bot.store.records import RunRecord, SessionSettings
 from dispatcher.model import RunState, Stopped
 
 HERE, NOW = "console/local", 1_230.0
-NAMES = Names(agents=("demo", "claude"))
+NAMES = Names(agents=("demo", "claude"), projects={"harbour": ""})
 RUN = RunRecord(8, "agent", HERE, None, "Ada", "demo", RunState.SUCCEEDED, HERE, 1_000.0, prompt="hello")
 FOREIGN = RunRecord(9, "agent", "web/1", None, "Bob", "demo", RunState.SUCCEEDED, "web/1", 1_000.0, prompt="secret")
 AGENTS = (AgentInfo("demo", "demo", "python3", default=True), AgentInfo("claude", "claude", "claude"))
@@ -47,6 +47,9 @@ class FakeDesk:
 
     def now(self) -> float:
         return NOW
+
+    async def to_retry(self, asker: Asker, run: int | None) -> RunRecord | None:
+        return None
 
     async def stop_session(self, asker: Asker) -> StopReport:
         self.asked.append(("stop_session", asker.session))
@@ -196,4 +199,4 @@ def test_settings_that_are_committed_with_the_command(text: str, binds: dict[str
     call = parse(text, NAMES)
     assert isinstance(call, CommandCall)
     assert call.command.binds
-    assert call.command.binds(call.args) == binds
+    assert call.command.binds(call.args, NAMES) == binds

@@ -13,7 +13,7 @@ from bot.commands.model import Arg, Command, CommandCall, Desk, Invocation, Kind
 from bot.commands.registry import Registry, allowed, needed
 from bot.commands.usage import usage
 
-NAMES = Names(agents=("demo", "claude"))
+NAMES = Names(agents=("demo", "claude"), projects={"harbour": ""})
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 EXAMPLES = [(command, example.text) for command in REGISTRY.commands for example in command.examples]
 
@@ -33,11 +33,27 @@ def test_the_commands_are_these() -> None:
         "allow [always]",
         "deny [why]",
         "show all",
-        "status [id]",
+        "status [run|project]",
         "go",
         "reset",
         "mode [collect|interrupt|steer]",
         "agent [name|default]",
+        "new project [name] [--stack S] [--git URL] [--branch B] [--path DIR] [--agent A] [--cpus N] [--memory SIZE]",
+        "projects",
+        "use <name|none>",
+        "project <name>",
+        "diff [name]",
+        "ssh <name>",
+        "project start <name>",
+        "project stop <name>",
+        "project restart <name>",
+        "rebuild <name> [--stack S]",
+        "set <name> [--cpus N] [--memory SIZE] [--agent A]",
+        "logs <name> [n]",
+        "delete <name> [--confirm NAME] [--purge-source]",
+        "secrets list <name>",
+        "secrets unset <name> <key>",
+        "stacks",
         "help [command]",
         "version",
     ]
@@ -71,6 +87,7 @@ def test_the_overview_is_grouped_and_names_every_command() -> None:
         "**Work**",
         "**Permissions**",
         "**This conversation**",
+        "**Projects**",
         "**Tugbot**",
     ]
     assert sum(line.startswith("- ") for line in text.splitlines()) == len(REGISTRY.commands)
@@ -104,6 +121,10 @@ def test_options_are_explained() -> None:
         ("agent demo", "operator"),
         ("status", "member"),
         ("help", "member"),
+        ("new project toy", "operator"),
+        ("use none", "operator"),
+        ("projects", "member"),
+        ("delete harbour", "operator"),
     ],
 )
 def test_what_role_a_call_needs(text: str, role: Role) -> None:
@@ -126,9 +147,14 @@ def test_a_guest_may_do_nothing_whatever_is_declared() -> None:
 @pytest.mark.parametrize(
     ("text", "candidates"),
     [
-        ("st", ["stop", "status"]),
-        ("ST", ["stop", "status"]),
-        ("/st", ["/stop", "/status"]),
+        ("st", ["stop", "status", "stacks"]),
+        ("ST", ["stop", "status", "stacks"]),
+        ("/st", ["/stop", "/status", "/stacks"]),
+        ("use ", ["none", "harbour"]),
+        ("status ha", ["harbour"]),
+        ("project st", ["start", "stop"]),
+        ("new ", ["project"]),
+        ("project start h", ["harbour"]),
         ("!ver", ["!version"]),
         ("stop ", ["all"]),
         ("/stop a", ["all"]),
@@ -137,7 +163,7 @@ def test_a_guest_may_do_nothing_whatever_is_declared() -> None:
         ("agent c", ["claude"]),
         ("agent demo c", []),
         ("mode ", ["collect", "interrupt", "steer"]),
-        ("help re", ["retry", "reset"]),
+        ("help re", ["retry", "reset", "rebuild"]),
         ("stop the se", []),
         ("say st", []),
         ("two\nst", []),
@@ -148,8 +174,8 @@ def test_completion(text: str, candidates: list[str]) -> None:
 
 
 def test_completion_of_nothing_offers_every_command_with_its_summary() -> None:
-    first_words = [(command.name.split()[0], command.summary) for command in REGISTRY.commands]
-    assert complete("", NAMES) == first_words
+    first_words = {command.name.split()[0]: command.summary for command in REGISTRY.commands}
+    assert dict(complete("", NAMES)) == first_words
 
 
 def test_completion_of_long_names_and_options() -> None:

@@ -140,7 +140,9 @@ def answer(can: Capabilities, failures: list[Exception], stream: str = "paragrap
 
     async def main() -> tuple[Notice, ...]:
         async with asyncio.TaskGroup() as group:
-            writer = Replies(Places({"fake": fake}), group, stream=stream, edit_interval=1.0).writer(batch(), "run 7")
+            writer = Replies(Places({"fake": fake}), group, stream=stream, edit_interval=1.0).writer(
+                7, batch().target, "run 7"
+            )
             for delta in ("first ", "paragraph\n", "\nsecond", " one\n\nthe", " rest"):
                 writer.text(delta)
                 await asyncio.sleep(0.1)
@@ -179,7 +181,7 @@ def test_a_muted_answer_says_no_more() -> None:
     async def main() -> tuple[Notice, ...]:
         async with asyncio.TaskGroup() as group:
             writer = Replies(Places({"fake": fake}), group, stream="paragraphs", edit_interval=1).writer(
-                batch(), "run 7"
+                7, batch().target, "run 7"
             )
             writer.text("shown\n\nhalf")
             await asyncio.sleep(0.1)
@@ -208,7 +210,7 @@ def test_what_is_being_written_is_shown_and_taken_back() -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
             replies = Replies(Places({"fake": screen}), group, stream="edit", edit_interval=1)
-            writer = replies.writer(batch(), "run 7")
+            writer = replies.writer(7, batch().target, "run 7")
             writer.text("half a ")
             writer.text("paragraph")
             assert screen.previews[-1] == "half a paragraph"
@@ -223,7 +225,7 @@ def test_what_is_being_written_is_shown_and_taken_back() -> None:
             writer.text("end")
             await writer.finish()
             assert screen.previews[-1] == ""
-            muted = replies.writer(batch(), "run 8")
+            muted = replies.writer(8, batch().target, "run 8")
             muted.text("never mind")
             muted.mute()
             muted.text("more")
@@ -240,7 +242,7 @@ def test_paragraphs_that_are_asked_for_come_finished() -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
             replies = Replies(Places({"fake": screen}), group, stream="paragraphs", edit_interval=1)
-            writer = replies.writer(batch(), "run 7")
+            writer = replies.writer(7, batch().target, "run 7")
             writer.text("half a paragraph")
             await writer.finish()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.agents.base import Identity, Launcher, PrivateFile, Probe, ProgramMissing, Spawn, Turn
 from bot.agents.output import GRACE
 from bot.agents.probing import greeted
-from bot.agents.program import filled, find_program, visible_paths
+from bot.agents.program import HERE, Programs, filled
 
 if TYPE_CHECKING:
     from bot.agents.acp.run import AcpRun
@@ -26,6 +26,7 @@ class AcpAgent:
     private: tuple[PrivateFile, ...] = ()
     model: str | None = None
     tools: tuple[str, ...] = ()  # fills `{tools}`, joined by commas
+    programs: Programs = HERE
     handshake: float = 60.0  # seconds for initialize and opening the session: node programs need up to 10
     keeps_conversation: bool = True
     can_steer: bool = False
@@ -52,7 +53,7 @@ class AcpAgent:
     def _spawn(
         self, env: Mapping[str, str], cwd: Path, contained: Callable[[Identity], Awaitable[None]] | None
     ) -> Spawn:
-        program = find_program(self.name, self.command[0], env, cwd)
+        program = self.programs.find(self.name, self.command[0], env, cwd)
         argv = (program, *filled(self.command[1:], self.model, self.tools))
-        readable = (*self.readable, *visible_paths(argv, env))
+        readable = (*self.readable, *self.programs.visible(argv, env))
         return Spawn(argv, env, cwd, self.writable, readable, self.private, contained=contained)

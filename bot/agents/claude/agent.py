@@ -11,7 +11,7 @@ from bot.agents.base import Launcher, PrivateFile, Probe, Process, ProgramMissin
 from bot.agents.claude.greeting import hello, version_of
 from bot.agents.claude.run import ClaudeRun
 from bot.agents.probing import greeted
-from bot.agents.program import find_program, visible_paths
+from bot.agents.program import HERE, Programs
 
 # `--permission-prompt-tool stdio` is what Anthropic's own SDK uses; --help does not show it.
 PROTOCOL = (
@@ -34,6 +34,7 @@ class ClaudeAgent:
     private: tuple[PrivateFile, ...] = ()
     model: str | None = None
     tools: tuple[str, ...] = ()  # the only ones it may use; empty: all
+    programs: Programs = HERE
     handshake: float = 60.0  # seconds until its first line; it needs about one
     keeps_conversation: bool = True
     can_steer: bool = True
@@ -69,7 +70,7 @@ class ClaudeAgent:
         """Resumes turn.native_session, or begins a conversation that is to be called `session`."""
         env = {**DEFAULTS, **self.env, **turn.environ}
         argv = (
-            find_program(self.name, self.command[0], env, turn.cwd),
+            self.programs.find(self.name, self.command[0], env, turn.cwd),
             *self.command[1:],
             *PROTOCOL,
             *(("--model", self.model) if self.model else ()),
@@ -78,5 +79,5 @@ class ClaudeAgent:
             # An id that exists already is refused with a line on stderr and no JSON at all, so each has its option.
             f"--resume={session}" if turn.native_session else f"--session-id={session}",
         )
-        readable = (*self.readable, *visible_paths(argv[: len(self.command)], env))
+        readable = (*self.readable, *self.programs.visible(argv[: len(self.command)], env))
         return Spawn(argv, env, turn.cwd, self.writable, readable, self.private, contained=turn.contained)

@@ -1,18 +1,34 @@
-"""What the three kinds of contained process share: pipes, a name, and kills one at a time."""
+"""What the kinds of contained process share: pipes, a name, and kills one at a time."""
 
 from __future__ import annotations
 
 import abc
 import asyncio
+from typing import Protocol
 
 from bot.agents.base import Identity, KillReport
-from bot.agents.containment.pipes import Pipes
+from bot.agents.containment.pipes import Tail
+
+
+class Streams(Protocol):
+    """Where a contained program's standard streams come out here."""
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter: ...
+
+    @property
+    def stdout(self) -> asyncio.StreamReader: ...
+
+    @property
+    def tail(self) -> Tail: ...
+
+    async def close(self, *, all_dead: bool) -> None: ...
 
 
 class Contained(abc.ABC):
     """base.Process without the parts that know how to wait and kill."""
 
-    def __init__(self, pipes: Pipes, identity: Identity) -> None:
+    def __init__(self, pipes: Streams, identity: Identity) -> None:
         self._pipes = pipes
         self._identity = identity
         self._report: KillReport | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.projects.model import Project
 from bot.store.records import Conversation, OutboxItem, RunRecord, Scheduled, SessionSettings
 from dispatcher.model import Event, Kind, Notice, Row, SessionKey, State
 
@@ -40,6 +41,7 @@ class Disk:
     sessions: dict[SessionKey, SessionSettings] = field(default_factory=dict)
     natives: dict[tuple[SessionKey, str, str | None], Conversation] = field(default_factory=dict)
     scheduled: dict[int, Scheduled] = field(default_factory=dict)
+    projects: dict[int, Project] = field(default_factory=dict)
 
     def add(self, message: StoredMessage) -> None:
         self.messages[message.row.id] = message

@@ -71,6 +71,9 @@ class MemoryInbox:
         told = keyed(notices)
         return self._writer.write("command_done", lambda: self._command_done(number, told, ok))
 
+    async def project_of(self, number: int) -> str | None:
+        return await self._writer.read("project_of", lambda: self._disk.messages[number].row.binding.project)
+
     async def recent_events(self, kind: Kind = "command", limit: int = 100) -> Sequence[Event]:
         return await self._writer.read("recent_events", lambda: self._recent(kind, limit))
 

@@ -20,6 +20,26 @@ class MemorySessions:
     async def settings(self, session: SessionKey) -> SessionSettings:
         return await self._writer.read("settings", lambda: self._disk.sessions.get(session, SessionSettings()))
 
+    def bind(self, session: SessionKey, project: str | None) -> asyncio.Future[bool]:
+        return self._writer.write("bind", lambda: self._bind(session, project))
+
+    def _bind(self, session: SessionKey, project: str | None) -> bool:
+        settings = self._disk.sessions.get(session)
+        if settings is None:
+            return False
+        self._disk.sessions[session] = replace(settings, project=project)
+        return True
+
+    def rebind(self, session: SessionKey, project: str, to: str | None) -> asyncio.Future[bool]:
+        return self._writer.write("rebind", lambda: self._rebind(session, project, to))
+
+    def _rebind(self, session: SessionKey, project: str, to: str | None) -> bool:
+        settings = self._disk.sessions.get(session)
+        if settings is None or settings.project != project:
+            return False
+        self._disk.sessions[session] = replace(settings, project=to)
+        return True
+
     async def native(self, session: SessionKey, agent: str, project: str | None) -> Conversation | None:
         return await self._writer.read("native", lambda: self._disk.natives.get((session, agent, project)))
 

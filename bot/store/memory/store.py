@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from bot.store.memory.books import MemoryOutbox, MemoryRuns, books_of
 from bot.store.memory.disk import Disk
 from bot.store.memory.inbox import MemoryInbox, MemoryLedger
+from bot.store.memory.projects import MemoryProjects
 from bot.store.memory.recovery import recover
 from bot.store.memory.sessions import MemorySchedule, MemorySessions
 from bot.store.memory.writer import MemoryWriter, Step
@@ -29,6 +30,7 @@ class MemoryStore:
         self.outbox = MemoryOutbox(disk, self._writer, clock)
         self.sessions = MemorySessions(disk, self._writer)
         self.schedule = MemorySchedule(disk, self._writer)
+        self.projects = MemoryProjects(disk, self._writer)
 
     @property
     def incarnation(self) -> int:

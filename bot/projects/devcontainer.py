@@ -1,0 +1,84 @@
+"""A project's devcontainer.json: the few things of it that are safe, and warnings about the rest. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SAFE = frozenset({"name", "forwardPorts", "remoteEnv", "postCreateCommand", "$schema", "customizations", "remoteUser"})
+DEEPEST = 40  # brackets within brackets that are looked at
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
+# Strings first, so that what looks like a comment inside one stays.
+_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class DevContainer:
+    name: str = ""
+    forwards: tuple[int, ...] = ()
+    env: Mapping[str, str] = ()  # type: ignore[assignment]
+    command: str = ""  # postCreateCommand, to be run inside
+    warnings: tuple[str, ...] = ()
+
+
+NONE = DevContainer(env={})
+
+
+def read(text: str) -> DevContainer:
+    """Total: whatever the file holds, something comes of it."""
+    try:
+        found = json.loads(_plain(text))
+    except (ValueError, RecursionError):
+        return DevContainer(env={}, warnings=("devcontainer.json cannot be read; it is ignored.",))
+    if not isinstance(found, dict):
+        return DevContainer(env={}, warnings=("devcontainer.json holds no object; it is ignored.",))
+    ignored = sorted(str(key)[:40] for key in found if key not in SAFE)
+    shown = ", ".join(f"`{key.replace('`', '')}`" for key in ignored[:8]) + (" …" if len(ignored) > 8 else "")
+    warnings = (f"Of devcontainer.json these are ignored: {shown}.",) if ignored else ()
+    return DevContainer(
+        name=found["name"][:80] if isinstance(found.get("name"), str) else "",
+        forwards=_ports(found.get("forwardPorts")),
+        env=_env(found.get("remoteEnv")),
+        command=_command(found.get("postCreateCommand")),
+        warnings=warnings,
+    )
+
+
+def _plain(text: str) -> str:
+    """JSON with comments and trailing commas as plain JSON."""
+    if text.count("[") + text.count("{") > 100_000:
+        raise ValueError("too many brackets")
+    text = _COMMENT.sub(lambda found: found[0] if found[0].startswith('"') else " ", text)
+    return _TRAILING_COMMA.sub(lambda found: found[1] or "", text)
+
+
+def _ports(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        return ()
+    found = [each for each in value[:50] if isinstance(each, int) and not isinstance(each, bool)]
+    return tuple(dict.fromkeys(port for port in found if 0 < port < 65536))
+
+
+def _env(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    pairs = {key: each for key, each in list(value.items())[:100] if isinstance(key, str) and isinstance(each, str)}
+    return {
+        key: each
+        for key, each in pairs.items()
+        if _VARIABLE.fullmatch(key) and "${" not in each and len(each) < 4096 and each.isprintable()
+    }
+
+
+def _command(value: Any) -> str:
+    """Of the three forms the shell's one; a list is words, an object would be several at once."""
+    if isinstance(value, str) and len(value) < 4096 and "\0" not in value:
+        return value
+    if isinstance(value, list) and all(isinstance(word, str) and "\0" not in word for word in value):
+        return shlex.join(value)
+    return ""

@@ -1,0 +1,101 @@
+"""What is to be said of a work tree: branch, changes, what is not pushed. git runs in a throwaway container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.projects.errors import NotReady
+from bot.projects.gitrun import SAFE, Said, TimedOut
+from bot.projects.model import Project
+from bot.projects.workshop import Workshop
+
+PATIENCE = 60.0  # seconds
+SHOWN = 20  # files and commits that are listed
+MARK = "\x1e"
+
+_GIT = " ".join(("git", *SAFE))
+_STATUS = rf"""
+cd /workspace
+{_GIT} symbolic-ref --quiet --short HEAD || {_GIT} rev-parse --short HEAD
+printf '\036'
+{_GIT} log -1 --format='%h %s' 2>/dev/null | head -c 200 || true
+printf '\036'
+{_GIT} status --porcelain --ignore-submodules=all | head -n 2000
+printf '\036'
+{_GIT} log --branches --not --remotes --format='%h %s' 2>/dev/null | head -n 200 || true
+printf '\036'
+[ -d node_modules ] && find node_modules -maxdepth 6 -name '*.node' -type f 2>/dev/null | head -n 200 || true
+"""
+_DIFF = rf"""
+cd /workspace
+base=$({_GIT} rev-parse --quiet --verify HEAD || {_GIT} hash-object -t tree /dev/null)
+{_GIT} diff --no-ext-diff --no-textconv --ignore-submodules=all --stat=100 "$base" --
+printf '\036'
+{_GIT} ls-files --others --exclude-standard | head -n 200
+printf '\036'
+{_GIT} diff --no-ext-diff --no-textconv --ignore-submodules=all "$base" --
+"""
+_FILES = r"""
+cd /workspace
+find . -maxdepth 2 -path ./.git -prune -o \( -type f -o -type l \) -printf '%P\0' | head -c 200000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    branch: str
+    commit: str  # "3f1c2ab Add a test"; "": none yet
+    changed: tuple[str, ...]  # lines of `git status --porcelain`
+    unpushed: tuple[str, ...]  # commits that no remote has
+    native: tuple[str, ...] = ()  # compiled parts of node_modules
+
+    @property
+    def clean(self) -> bool:
+        return not self.changed and not self.unpushed
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    summary: str
+    new: tuple[str, ...]  # files that git does not know
+    patch: str
+    cut: bool
+
+
+async def tree(shop: Workshop, project: Project) -> Tree:
+    """Raises NotReady, EngineUnreachable."""
+    branch, commit, changed, unpushed, native = await _parts(shop, project, _STATUS, 5)
+    return Tree(branch.strip(), commit.strip(), _lines(changed), _lines(unpushed), _lines(native))
+
+
+async def changes(shop: Workshop, project: Project) -> Changes:
+    """Since the last commit. Raises NotReady, EngineUnreachable."""
+    said = await _said(shop, project, _DIFF)
+    summary, new, patch = [*said.text.split(MARK, 2), "", "", ""][:3]
+    return Changes(summary.strip(), _lines(new), patch.strip("\n"), said.cut)
+
+
+async def files(shop: Workshop, project: Project) -> tuple[str, ...]:
+    """At most two levels deep."""
+    said = await _said(shop, project, _FILES)
+    return tuple(path for path in said.text.split("\0") if path.strip())
+
+
+async def _parts(shop: Workshop, project: Project, script: str, count: int) -> list[str]:
+    said = await _said(shop, project, script)
+    return [*said.text.split(MARK), *[""] * count][:count]
+
+
+async def _said(shop: Workshop, project: Project, script: str) -> Said:
+    try:
+        said = await shop.git.run(project, project.image, script, seconds=PATIENCE)
+    except TimedOut:
+        raise NotReady(name=project.name, reason=f"git took longer than {PATIENCE:.0f} s") from None
+    if said.code:
+        reason = " ".join(said.errors.split())[-300:] or f"git ended with {said.code}"
+        raise NotReady(name=project.name, reason=reason)
+    return said
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line for line in text.splitlines() if line.strip())

@@ -1,0 +1,190 @@
+"""What the engine really has, compared with the registry: at start, now and then, and when the engine says something.
+
+Nothing is deleted here without having been asked for, but what a crash left half made or half deleted, and runs whose
+bot is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.errors import UserError
+from bot.projects import hardening, upkeep
+from bot.projects.errors import EngineUnreachable
+from bot.projects.model import Project, ProjectState
+from bot.projects.observed import Seen
+from bot.projects.provisioner import Provisioner
+from bot.projects.upkeep import Upkeep
+from bot.projects.workshop import Workshop
+
+log = logging.getLogger(__name__)
+
+EVERY = 30.0  # seconds
+SETTLE = 0.5  # seconds for an event's siblings to come as well
+WORTH_TELLING = frozenset({"gone", "stopped", "unhealthy", "out of memory"})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A project and what its container does."""
+
+    project: Project
+    container: str  # running | stopped | gone | unhealthy | out of memory | unknown
+
+
+Tell = Callable[[Project, str], Awaitable[None]]  # a notice in the project's session
+
+
+class Truth:
+    def __init__(
+        self,
+        shop: Workshop,
+        provisioner: Provisioner,
+        care: Upkeep,
+        tell: Tell,
+        is_live: Callable[[int], bool],  # whether a run of this number is under way in this process
+        is_used: Callable[[str], bool],  # whether somebody works in the project of this name
+    ) -> None:
+        self._shop = shop
+        self._provisioner = provisioner
+        self._care = care
+        self._tell = tell
+        self._is_live = is_live
+        self._is_used = is_used
+        self._recovered = False
+        self.trouble = ""  # why the engine cannot be asked; "": it can
+        self.foreign: tuple[str, ...] = ()  # containers with our label that no project of ours has
+
+    async def run(self) -> None:
+        """Until cancelled. Never raises for the engine or the disk."""
+        while True:
+            try:
+                await self.look()
+                async with asyncio.timeout(EVERY):
+                    await self._something()
+            except TimeoutError:
+                continue
+            except EngineUnreachable as exc:
+                self.trouble = str(exc)
+                await asyncio.sleep(EVERY / 6)
+            except (UserError, OSError) as exc:
+                log.warning("looking after the projects: %s", exc)
+                await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Compare once. Raises EngineUnreachable."""
+        projects = await self._shop.registry.all()
+        if not projects and not self._recovered:
+            # No project, nothing to compare; an engine that nobody needs may be missing.
+            self._recovered = True
+            return
+        if not projects:
+            self.trouble = ""
+            return
+        if not self._recovered:
+            await self.recover(projects)
+            projects = await self._shop.registry.all()
+        found = await self._containers()
+        known = {str(project.id) for project in projects}
+        self.foreign = tuple(seen.name for number, seen in sorted(found.items()) if number not in known)
+        for each in _conditions(projects, found):
+            await self._compare(each)
+        self.trouble = ""
+
+    async def recover(self, projects: Sequence[Project]) -> None:
+        """After a crash: finish what was being undone or deleted, end runs that nobody watches."""
+        for project in projects:
+            if project.state is ProjectState.RESERVED and not (project.run and self._is_live(project.run)):
+                await self._provisioner.undo(project)
+            elif project.state is ProjectState.DELETING:
+                await self._care.delete(project, purge=False)
+        for role in ("run", "git"):
+            ours = {hardening.LABEL: self._shop.install, hardening.ROLE: role}
+            for seen in await self._shop.engine.containers(ours):
+                run = seen.labels.get(hardening.RUN, "")
+                if not (run.isdigit() and self._is_live(int(run))):
+                    await self._shop.engine.kill(seen.id)
+                    await self._shop.engine.remove(seen.id)
+        roots = {project.source.parent for project in projects} | {self._shop.settings.root.expanduser()}
+        await asyncio.to_thread(upkeep.empty_trash, sorted(roots))
+        self._recovered = True
+
+    async def conditions(self, projects: Sequence[Project]) -> Sequence[Condition]:
+        """Of projects that are ready. Raises EngineUnreachable."""
+        return _conditions(projects, await self._containers())
+
+    async def _containers(self) -> dict[str, Seen]:
+        """By the project's id in their label."""
+        ours = {hardening.LABEL: self._shop.install, hardening.ROLE: "project"}
+        return {seen.labels.get(hardening.PROJECT, ""): seen for seen in await self._shop.engine.containers(ours)}
+
+    async def _compare(self, now: Condition) -> None:
+        project = now.project
+        if self._shop.locks.get(project.name, _FREE).locked():
+            return  # somebody is at it
+        if now.container == "running":
+            await self._rest_if_idle(project)
+        if now.container == project.seen:
+            return
+        await self._shop.changed(project, seen=now.container)
+        if now.container in WORTH_TELLING:
+            await self._tell(project, _words(project, now.container))
+
+    async def _rest_if_idle(self, project: Project) -> None:
+        limit = self._shop.settings.idle_stop
+        if not limit or self._shop.now() - project.used_at < limit or self._is_used(project.name):
+            return
+        # tini and sshd; a third process is somebody's session
+        if len(await self._shop.engine.processes(self._shop.container_name(project))) <= 2:
+            await self._care.stop(project)
+            await self._tell(project, f"Project `{project.name}` was idle and is stopped; it starts again on use.")
+
+    async def expire(self) -> None:
+        """Undo what has waited for credentials long enough."""
+        for project in await self._shop.registry.all():
+            waits = project.state is ProjectState.AWAITING
+            if waits and (project.expires_at or 0) <= self._shop.now():
+                await self._provisioner.undo(project)
+                await self._tell(
+                    project, f"Nobody gave project `{project.name}` a login for its repository in time; it is undone."
+                )
+
+    async def _something(self) -> None:
+        """Until the engine says something about a container of ours, or ends."""
+        await self.expire()
+        async for _ in self._shop.engine.events({hardening.LABEL: self._shop.install}):
+            await asyncio.sleep(SETTLE)
+            return
+        raise EngineUnreachable(reason="it ended")
+
+
+def _conditions(projects: Sequence[Project], found: Mapping[str, Seen]) -> list[Condition]:
+    ready = (project for project in projects if project.state is ProjectState.READY)
+    return [Condition(project, condition(found.get(str(project.id)))) for project in ready]
+
+
+def condition(seen: Seen | None) -> str:
+    if seen is None:
+        return "gone"
+    if seen.oom_killed and not seen.running:
+        return "out of memory"
+    if not seen.running:
+        return "stopped"
+    return "unhealthy" if seen.health == "unhealthy" else "running"
+
+
+def _words(project: Project, state: str) -> str:
+    name = project.name
+    return {
+        "gone": f"The container of project `{name}` is gone; `project start {name}` makes it again from its image.",
+        "stopped": f"The container of project `{name}` has stopped; `logs {name}` may show why, `project start {name}` "
+        "starts it.",
+        "unhealthy": f"In project `{name}` ssh does not answer any more; `project restart {name}` may help.",
+        "out of memory": f"Project `{name}` ran out of memory; `set {name} --memory 8g` gives it more.",
+    }[state]
+
+
+_FREE = asyncio.Lock()

@@ -1,0 +1,126 @@
+"""Everything about projects that lives while the bot does, put together for the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.agents.base import Launcher
+from bot.commands.model import Names
+from bot.projectdesk import ProjectDesk
+from bot.projects.engine import Engine
+from bot.projects.gitrun import GitRunner
+from bot.projects.images import Images, ImageSettings
+from bot.projects.install import install_id
+from bot.projects.launcher import ContainerKiller, RunLauncher
+from bot.projects.model import WORKSPACE, Project
+from bot.projects.provisioner import Provisioner
+from bot.projects.settings import ProjectSettings
+from bot.projects.truth import Truth
+from bot.projects.upkeep import Upkeep
+from bot.projects.workshop import Workshop
+from bot.runs.chores import Chores
+from bot.runs.leases import Leases
+from bot.runs.live import LiveRuns
+from bot.runs.workplaces import Workplace
+from bot.secrets import Secrets, project_scope
+from bot.store.store import Store
+from dispatcher.model import Batch, Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What projects share with the rest of the bot."""
+
+    data: Path
+    store: Store
+    secrets: Secrets
+    live: LiveRuns
+    leases: Leases
+    host: Launcher
+    scratch: Callable[[str], Path]
+    announced: Callable[[], None]
+
+
+class ProjectSide:
+    def __init__(
+        self, settings: ProjectSettings, images: ImageSettings, around: Surroundings, agents: tuple[str, ...]
+    ) -> None:
+        self._around = around
+        self.engine = Engine()
+        install = install_id(around.data)
+        protocols = tuple(settings.protocols)
+        self.shop = Workshop(
+            engine=self.engine,
+            images=Images(self.engine, images),
+            git=GitRunner(self.engine, install, protocols, settings.proxy),
+            registry=around.store.projects,
+            data=around.data,
+            install=install,
+            settings=settings,
+            secrets_of=lambda name: around.secrets.read(project_scope(name)),
+        )
+        self._provisioner = Provisioner(self.shop)
+        self._care = Upkeep(self.shop, self._provisioner)
+        self.truth = Truth(self.shop, self._provisioner, self._care, self._tell, self._is_live, self._is_used)
+        self.names = Names(agents=agents)
+        self._chores: Chores | None = None
+
+    def killer(self) -> Launcher:
+        """What ends the containers of an earlier start."""
+        return ContainerKiller(self.engine)
+
+    def desk(self, chores: Chores) -> ProjectDesk:
+        self._chores = chores
+        return ProjectDesk(
+            self.shop,
+            self._provisioner,
+            self._care,
+            self.truth,
+            chores,
+            self._around.store,
+            self._around.secrets,
+            busy=self._busy,
+            rest=lambda name: self._around.leases.take(f"project/{name}", None),
+            changed=self.refresh,
+            names=lambda: self.names,
+            ssh_user_config=Path.home() / ".ssh" / "config",
+        )
+
+    async def refresh(self) -> None:
+        """Read the names there are."""
+        projects = {project.name: project.agent for project in await self.shop.registry.all()}
+        self.names = Names(self.names.agents, projects)
+
+    async def of(self, batch: Batch) -> Workplace:
+        """bot.runs.workplaces.Workplaces"""
+        if batch.binding.project is None:
+            return Workplace(self._around.host, self._around.scratch(batch.session), "host")
+        project = await self.shop.ready(batch.binding.project)
+        await self.shop.changed(project, used_at=self.shop.now())
+        return Workplace(RunLauncher(self.shop, project, batch.run), Path(WORKSPACE), "container")
+
+    async def close(self) -> None:
+        await self.engine.close()
+
+    # ------------------------------------------------------------ who is at it
+
+    def _busy(self, name: str) -> str:
+        for run, live in self._around.live.running.items():
+            if live.batch.binding.project == name:
+                return f"run {run}"
+        for run, chore in self._chores.live.items() if self._chores else ():
+            if chore.job.project == name:
+                return f"run {run} ({chore.job.title})"
+        return ""
+
+    def _is_used(self, name: str) -> bool:
+        return bool(self._busy(name)) or self._around.leases.holds(f"project/{name}")
+
+    def _is_live(self, run: int) -> bool:
+        return run in self._around.live.running or bool(self._chores and run in self._chores.live)
+
+    async def _tell(self, project: Project, text: str) -> None:
+        await self._around.store.outbox.add([Notice(project.target, text)])
+        self._around.announced()
