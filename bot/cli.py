@@ -172,10 +172,13 @@ _scope = click.option("--agent", "scope", default="bot", metavar="NAME", help="F
 @_scope
 @_where
 def set_secret(name: str, surplus: tuple[str, ...], scope: str, config: Path | None, data: Path | None) -> None:
-    """Store the secret NAME. Its value is asked for, or read from standard input, never from an argument."""
+    """Store the secret NAME. Its value is asked for, or read from standard input, never from an argument.
+
+    With a project's name before it, it is that project's: GIT_TOKEN, or GIT_SSH_KEY for another key than its own.
+    """
     from bot import cli_secrets
 
-    cli_secrets.set_secret(RunOptions(config, data), scope, name, bool(surplus))
+    cli_secrets.set_secret(RunOptions(config, data), scope, name, surplus)
 
 
 @secrets_.command("list")
@@ -201,3 +204,42 @@ def unset_secret(name: str, scope: str, config: Path | None, data: Path | None) 
 def main() -> None:
     """Exit codes: 0, 1 (a run or a check failed), 2 (correct something and try again), 70 (a fault)."""
     tugbot(prog_name="tugbot")
+
+
+@tugbot.group("stacks")
+def stacks() -> None:
+    """Images of projects, prepared ahead."""
+
+
+@stacks.command("base")
+@_where
+def stacks_base(config: Path | None, data: Path | None) -> None:
+    """Make the base image from Debian's packages, where no image registry can be reached."""
+    from bot import cli_projects
+
+    cli_projects.base(RunOptions(config, data))
+
+
+@stacks.command("build")
+@click.argument("names", nargs=-1, metavar="[STACK]...")
+@_where
+def stacks_build(names: tuple[str, ...], config: Path | None, data: Path | None) -> None:
+    """Build the images of these stacks, or of all."""
+    from bot import cli_projects
+
+    cli_projects.build(RunOptions(config, data), names)
+
+
+@tugbot.group("ssh")
+def ssh() -> None:
+    """Reaching projects with ssh and editors."""
+
+
+@ssh.command("setup")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_where
+def ssh_setup(yes: bool, config: Path | None, data: Path | None) -> None:
+    """Add the projects' names to your ssh configuration, by one Include line."""
+    from bot import cli_projects
+
+    cli_projects.ssh_setup(RunOptions(config, data), yes=yes)

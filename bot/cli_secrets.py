@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
@@ -10,8 +11,12 @@ import click
 from bot import datadir
 from bot.errors import UserError
 from bot.options import RunOptions
-from bot.secrets import BOT, MAX_BYTES, Secrets, check_name, check_scope
+from bot.projects.gitaccess import KEY, TOKEN
+from bot.projects.names import NAME
+from bot.secrets import BOT, MAX_BYTES, Secrets, check_name, check_scope, project_scope
 from bot.settings import Settings, load
+
+_LIKE_A_NAME = re.compile(r"[A-Z][A-Z0-9_]{2,40}", re.ASCII)  # of a secret; a value hardly looks like this
 
 
 class ValueInArgument(UserError):
@@ -22,8 +27,10 @@ class ValueUnreadable(UserError):
     """The value could not be read from standard input: it is not UTF-8 text."""
 
 
-def set_secret(options: RunOptions, scope: str, name: str, surplus: bool) -> None:
-    """Ask for a value, or take it from standard input, and store it."""
+def set_secret(options: RunOptions, scope: str, name: str, surplus: tuple[str, ...]) -> None:
+    """Ask for a value, or take it from standard input, and store it. Two words are a project and a name."""
+    if len(surplus) == 1 and scope == BOT and NAME.fullmatch(name) and _LIKE_A_NAME.fullmatch(surplus[0]):
+        scope, name, surplus = project_scope(name), surplus[0], ()
     if surplus or "=" in name:
         raise ValueInArgument
     check_name(name)
@@ -50,10 +57,14 @@ def _read() -> str:
 
 
 def _whose(scope: str) -> str:
+    if scope.startswith(project_scope("")):
+        return f"project {scope.removeprefix(project_scope(''))}"
     return "all agents that ask for it" if scope == BOT else f"agent {scope}"
 
 
 def _unused(settings: Settings, scope: str, name: str) -> str:
+    if scope.startswith(project_scope("")):
+        return "" if name in (TOKEN, KEY) else f" Projects use {TOKEN} and {KEY} alone."
     agents = {scope: settings.agents[scope]} if scope in settings.agents else settings.agents if scope == BOT else {}
     if any(name in agent.env for agent in agents.values()):
         return ""

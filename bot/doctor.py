@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from bot.checks import agents, containment, data, database, machine
+from bot.checks import agents, containment, data, database, machine, projects
 from bot.checks.base import Check
 from bot.errors import UserError
 from bot.options import RunOptions
@@ -52,6 +52,7 @@ def _of(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
     yield database.revision(settings.database)
     yield asyncio.run(containment.check(settings.data_dir))
     yield from agents.check(settings, environ)
+    yield from asyncio.run(projects.check(settings))
 
 
 def _utf8() -> bool:

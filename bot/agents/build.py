@@ -14,10 +14,8 @@ from bot.agents.command import CommandAgent
 from bot.agents.config import AgentConfig
 from bot.agents.demo import demo_agent
 from bot.agents.environment import child_environment
-from bot.agents.program import HERE, INSIDE, Programs
+from bot.agents.program import HERE, HOME_INSIDE, INSIDE, Programs
 from bot.errors import OperatorError
-
-HOME_INSIDE = "/home/dev"  # of every container
 
 
 class BackendUnknown(OperatorError):

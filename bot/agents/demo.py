@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.agents.acp import AcpAgent
-from bot.agents.program import HERE, Programs
+from bot.agents.program import HERE, HOME_INSIDE, Programs
 
 PROGRAM = Path(__file__).with_name("demo_agent.py")
 
@@ -22,7 +22,8 @@ def demo_agent(
     # The interpreter behind the virtual environment: with -I -S it needs nothing but its standard library, so
     # nothing but its prefix has to be visible in a sandbox.
     if programs.inside:
-        return AcpAgent(name, IN_CONTAINERS, env or {}, programs=programs)
+        # The workspace is the project's; what is ours goes home.
+        return AcpAgent(name, IN_CONTAINERS, {**(env or {}), "TUGBOT_DEMO_STATE": HOME_INSIDE}, programs=programs)
     python = str(Path(sys.executable).resolve())
     arguments = () if pause is None else ("--pause", str(pause))
     readable = (PROGRAM, Path(sys.base_prefix))

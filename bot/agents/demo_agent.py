@@ -11,7 +11,8 @@ It lists the workspace, echoes the prompt, and obeys a line of the prompt that i
     spawn         start `sleep 600` in the background, in a session of its own
     big <n>       print n kB
 
-A conversation is kept in `.tugbot-demo/<session id>.json` in the workspace, so that a later process can load it.
+A conversation is kept in `.tugbot-demo/<session id>.json` in the workspace, or in the directory that TUGBOT_DEMO_STATE
+names, so that a later process can load it.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Conversation:
 
     @staticmethod
     def _file(cwd: Path, key: str) -> Path:
-        return cwd / ".tugbot-demo" / f"{key}.json"
+        return Path(os.environ.get("TUGBOT_DEMO_STATE") or cwd) / ".tugbot-demo" / f"{key}.json"
 
     def add(self, prompt: str, answer: str) -> None:
         self.turns = [*self.turns, (prompt[:20_000], answer[:20_000])][-KEPT:]

@@ -62,6 +62,7 @@ class Inside:
 
 
 HERE, INSIDE = Here(), Inside()
+HOME_INSIDE = "/home/dev"  # of every container
 
 
 def find_program(agent: str, program: str, env: Mapping[str, str], cwd: Path) -> str:

@@ -177,13 +177,13 @@ def stacks(names: Mapping[str, Sequence[str]], tools: Mapping[str, Sequence[Tool
     lines = []
     for name, markers in names.items():
         found = ", ".join(f"`{marker}`" for marker in markers)
-        lines.append(f"- **{name}** ({found}): {_tools(tools.get(name))}")
+        mine = tools.get(name)
+        lines.append(f"- **{name}** ({found}): {'not built yet' if mine is None else tools_line(mine)}")
     return "\n".join((*lines, "", "`tugbot stacks build` on the bot's machine prepares images ahead."))
 
 
-def _tools(tools: Sequence[Tool] | None) -> str:
-    if tools is None:
-        return "not built yet"
+def tools_line(tools: Sequence[Tool]) -> str:
+    """What is there in which version, and what is missing and why."""
     there = ", ".join(first_words(_version(tool), 60) for tool in tools if tool.version)
     gaps = "; ".join(f"{tool.name} ({tool.missing})" for tool in tools if not tool.version)
     return f"{there}. **Missing:** {gaps}" if gaps else there

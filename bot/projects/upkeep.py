@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import UserError
-from bot.projects import inspection, places, stacks
+from bot.projects import hardening, inspection, places, stacks
 from bot.projects.model import Project, ProjectState, Resources
 from bot.projects.provisioner import Provisioner
 from bot.projects.workshop import Progress, Workshop
@@ -102,12 +102,11 @@ class Upkeep:
         await self._shop.registry.change(project)
 
     async def end_runs(self, project: Project) -> None:
-        """Kill what runs beside the project's own container: resting agents, and throwaway ones."""
-        engine, own = self._shop.engine, self._shop.container_name(project)
-        for seen in await engine.containers(self._shop.labels(project)):
-            if seen.name not in (own, f"{own}-old"):
-                await engine.kill(seen.id)
-                await engine.remove(seen.id)
+        """Kill what runs beside the project's own container: agents that rest."""
+        engine = self._shop.engine
+        for seen in await engine.containers({**self._shop.labels(project), hardening.ROLE: "run"}):
+            await engine.kill(seen.id)
+            await engine.remove(seen.id)
 
     async def delete(self, project: Project, *, purge: bool) -> Deleted:
         """Everything but the source; with `purge` that goes to the trash. Goes on where a crash cut it off."""
