@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 SAFE = frozenset({"name", "forwardPorts", "remoteEnv", "postCreateCommand", "$schema", "customizations", "remoteUser"})
-DEEPEST = 40  # brackets within brackets that are looked at
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
-# Strings first, so that what looks like a comment inside one stays.
-_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+# Strings first, so that what looks like a comment inside one stays. One without an end goes to the end of the text:
+# were it to fail instead, each quote in it would be tried anew, and a stranger's file would take minutes.
+_STRING = r'"(?:\\.|[^"\\])*(?:"|\\?\Z)'
+_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_TRAILING_COMMA = re.compile(f"({_STRING})" + r"|,(?=\s*[}\]])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,21 @@ def read(text: str) -> DevContainer:
         return DevContainer(env={}, warnings=("devcontainer.json cannot be read; it is ignored.",))
     if not isinstance(found, dict):
         return DevContainer(env={}, warnings=("devcontainer.json holds no object; it is ignored.",))
-    ignored = sorted(str(key)[:40] for key in found if key not in SAFE)
-    shown = ", ".join(f"`{key.replace('`', '')}`" for key in ignored[:8]) + (" …" if len(ignored) > 8 else "")
+    ignored = sorted(_shown(key, 40) for key in found if key not in SAFE)
+    shown = ", ".join(f"`{key}`" for key in ignored[:8]) + (" …" if len(ignored) > 8 else "")
     warnings = (f"Of devcontainer.json these are ignored: {shown}.",) if ignored else ()
     return DevContainer(
-        name=found["name"][:80] if isinstance(found.get("name"), str) else "",
+        name=_shown(found["name"], 80) if isinstance(found.get("name"), str) else "",
         forwards=_ports(found.get("forwardPorts")),
         env=_env(found.get("remoteEnv")),
         command=_command(found.get("postCreateCommand")),
         warnings=warnings,
     )
+
+
+def _shown(text: str, most: int) -> str:
+    """A stranger's words are to stay one piece of one line in a chat; half a surrogate pair could not even be sent."""
+    return "".join(char for char in text if char.isprintable() and char != "`")[:most]
 
 
 def _plain(text: str) -> str:
@@ -77,8 +83,8 @@ def _env(value: Any) -> Mapping[str, str]:
 
 def _command(value: Any) -> str:
     """Of the three forms the shell's one; a list is words, an object would be several at once."""
-    if isinstance(value, str) and len(value) < 4096 and "\0" not in value:
-        return value
-    if isinstance(value, list) and all(isinstance(word, str) and "\0" not in word for word in value):
-        return shlex.join(value)
-    return ""
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        value = shlex.join(value)
+    if not isinstance(value, str) or len(value) >= 4096 or re.search("[\0\ud800-\udfff]", value):
+        return ""  # no program can be given those characters
+    return value

@@ -17,6 +17,7 @@ ALWAYS = ("https", "ssh")
 EXTRA = ("http", "file")  # what [projects] allow_git_protocols can add
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}(?<!-)|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
+_IPV6 = re.compile(r"\[[0-9A-Fa-f:.]*\]", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", re.ASCII)
 _SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[^\]/]*\]|[^:/\[\]@]+):(?P<path>(?!//).*)", re.ASCII | re.DOTALL)
 _BRANCH = re.compile(
@@ -51,11 +52,13 @@ def parse(text: str, allowed: Collection[str] = ALWAYS) -> GitUrl:
         raise UrlInvalid(reason="it holds a space or a control character")
     if text.startswith("-"):
         raise UrlInvalid(reason="it starts with `-`")
-    if "::" in text.partition("/")[0]:
+    if "::" in _IPV6.sub("", text.partition("/")[0]):
         raise UrlInvalid(reason="transport helpers (`name::address`) run programs")
     url = _with_scheme(text) if "://" in text else _scp(text)
     if url.scheme not in allowed:
         raise UrlInvalid(reason=_scheme_refused(url.scheme))
+    if url.scheme == "file" and (url.host or not url.path.startswith("/")):
+        raise UrlInvalid(reason="a file's address is file:///path, without a host")
     if url.scheme != "file" and not _HOST.fullmatch(url.host):
         raise UrlInvalid(reason="its host name is not one")
     if not url.path.strip("/") or ".." in url.path.split("/") or ".." in unquote(url.path).split("/"):

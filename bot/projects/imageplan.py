@@ -83,7 +83,7 @@ def project(below: str, stacks: Sequence[Stack], owner: Owner, parts: Base) -> R
     """Stack fragments in their order, then the user."""
     fragments = "".join(f"\n# ---- {stack.name}\n{stack.fragment.rstrip()}\n" for stack in stacks)
     dockerfile = f"FROM {below}\n{fragments}\n{parts.user_fragment}"
-    arguments = {"DEV_UID": str(owner.uid), "DEV_GID": str(owner.gid), **_known(parts.arguments, dockerfile)}
+    arguments = {**_known(parts.arguments, dockerfile), "DEV_UID": str(owner.uid), "DEV_GID": str(owner.gid)}
     return _recipe("project", dockerfile, {}, arguments, "", " + ".join(stack.name for stack in stacks) or "base")
 
 

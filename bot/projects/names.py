@@ -22,8 +22,8 @@ def check(name: str) -> str:
 
 
 def derived(path: str, taken: Container[str]) -> str:
-    """A name made of a repository's path, unlike every one in `taken`."""
-    last = path.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    """A name made of a repository's path or address (also host:path), unlike every one in `taken`."""
+    last = re.split("[/:]", path.rstrip("/"))[-1].removesuffix(".git")
     slug = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")
     slug = slug if slug[:1].isalpha() else f"project-{slug}".rstrip("-")
     slug = slug[:LONGEST].rstrip("-")

@@ -37,6 +37,7 @@ class Sdk:
     def __init__(self) -> None:
         self._known: docker.DockerClient | None = None
         self._lock = threading.Lock()
+        self._answered = threading.local()  # .response: the latest answer that this thread was given
 
     def close(self) -> None:
         if self._known is not None:
@@ -46,7 +47,11 @@ class Sdk:
         with self._lock:
             if self._known is None:
                 self._known = _connect()
+                self._known.api.hooks["response"].append(self._remember)
             return self._known
+
+    def _remember(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._answered.response = response
 
     def pull(self, image: str) -> None:
         self._client().images.pull(*_split(image))
@@ -198,7 +203,7 @@ class Sdk:
     def attach(self, container: str) -> socket.socket:
         raw = self._client().api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
         mine = socket.socket(fileno=os.dup(raw.fileno()))
-        raw.close()
+        self._answered.response.close()  # else the SDK's own end of it stays open until it is collected
         mine.setblocking(False)
         return mine
 

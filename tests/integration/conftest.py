@@ -1,0 +1,40 @@
+"""What tests on a real Docker engine share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.projects.model import Owner
+from tests import docker_world
+from tests.docker_world import ROOT, Authority, Projects, workshop
+
+
+@pytest.fixture(scope="session")
+def ca() -> Authority:
+    docker_world.require()
+    return docker_world.authority(ROOT / ".cache" / "test-authority")
+
+
+@pytest.fixture(scope="session")
+def base(ca: Authority, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image without any stack, with the certificates that the tests' bots trust."""
+
+    async def build() -> str:
+        shop = workshop(tmp_path_factory.mktemp("base"), (ca.ca,))
+        try:
+            return await shop.images.project((), Owner(1000, 1000), lambda line: None)
+        finally:
+            await shop.engine.close()
+
+    return asyncio.run(build())
+
+
+@pytest.fixture
+def projects(tmp_path: Path, ca: Authority, base: str) -> Iterator[Projects]:
+    world = Projects(tmp_path, (ca.ca,))
+    yield world
+    world.remove_all()
