@@ -47,8 +47,10 @@ BUILD = 420.0  # seconds that an image may take to be built
 SERVER = "gitserver"
 
 
-def docker(*words: str, check: bool = True) -> str:
-    said = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120)
+def docker(*words: str, check: bool = True, env: Mapping[str, str] | None = None) -> str:
+    said = subprocess.run(
+        ["docker", *words], capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})}
+    )
     if check and said.returncode:
         raise AssertionError(f"docker {' '.join(words)}: {said.stderr}")
     return said.stdout.strip()
@@ -148,7 +150,8 @@ def repository(place: Path, name: str, files: Mapping[str, str]) -> Path:
         ("clone", "-q", "--bare", str(work), str(bare)),
     ):
         subprocess.run(["git", *words], cwd=work, env=env, check=True, capture_output=True)
-    (bare / "config").open("a").write("[http]\n\treceivepack = true\n")
+    with (bare / "config").open("a") as config:
+        config.write("[http]\n\treceivepack = true\n")
     return bare
 
 
@@ -176,6 +179,7 @@ def git_server(place: Path, ca: Authority, image: str, network: str) -> Iterator
         *("-v", f"{place}:/place:ro", "-v", f"{repos}:/repos", "-v", f"{keys}:/keys:ro", "-e", "TOKEN"),
         *("--entrypoint", "sh", "-u", "1000:1000", "--label", "tugbot.test=server", image),
         *("-c", f"{sshd} & exec {serve}"),
+        env={"TOKEN": TOKEN},
     )
     address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
     rules = [("-d", address), ("-s", address)]

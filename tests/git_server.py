@@ -18,6 +18,8 @@ BACKEND = "/usr/lib/git-core/git-http-backend"
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         self._serve()
 
@@ -30,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         if who is None and (path.startswith("/private/") or "git-receive-pack" in self.path):
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
             self.end_headers()
             return
         body = self._body()

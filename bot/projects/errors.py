@@ -46,7 +46,7 @@ class CredentialsNeeded(UserError):
 
 
 class ProvisioningFailed(UserError):
-    """{step}: {reason}"""
+    """at {step}: {reason}"""
 
 
 class ImageFailed(UserError):

@@ -16,6 +16,9 @@ from bot.projects.keys import DEPLOY, KeyDirectory, own, put
 from bot.projects.model import Owner
 
 TOKEN, KEY = "GIT_TOKEN", "GIT_SSH_KEY"  # names of a project's secrets
+# The key of the secret has a file of its own: beside the deploy key's name lies a `.pub`, which ssh would believe first
+# (authfile.c, sshkey_load_public), and without the secret the deploy key has to be there again.
+NAMED = "named_key"
 
 _CONFIG = f"""[core]
 \tsshCommand = ssh -F {GIT}/ssh_config
@@ -24,7 +27,7 @@ _CONFIG = f"""[core]
 \thelper =
 """
 _SSH = f"""Host *
-    IdentityFile {GIT}/{DEPLOY}
+    IdentityFile {GIT}/%s
     IdentitiesOnly yes
     UserKnownHostsFile {GIT}/known_hosts
     GlobalKnownHostsFile /dev/null
@@ -52,11 +55,14 @@ def prepare(
     deploy = keys.write_deploy(owner)
     directory = keys.git
     put(directory / "config", _CONFIG.encode(), 0o644, owner)
-    put(directory / "ssh_config", _SSH.encode(), 0o644, owner)
     put(directory / "deploy.pub", f"{deploy}\n".encode(), 0o644, owner)
+    named = url.scheme == "ssh" and KEY in secrets
+    if named:
+        put(directory / NAMED, _key(secrets[KEY], name), 0o400, owner)
+    put(directory / "ssh_config", (_SSH % (NAMED if named else DEPLOY)).encode(), 0o644, owner)
+    if not named:
+        (directory / NAMED).unlink(missing_ok=True)
     if url.scheme == "ssh":
-        if KEY in secrets:
-            put(directory / DEPLOY, _key(secrets[KEY], name), 0o400, owner)
         lines = host_lines(url, known_hosts)
         if not lines:
             port = f"-p {url.port} " if url.port else ""
@@ -77,7 +83,7 @@ def forget(keys: KeyDirectory) -> None:
 
 def host_lines(url: GitUrl, files: Iterable[Path]) -> list[str]:
     """The lines about the URL's host, with its name as git will call it."""
-    bare = url.host.strip("[]")
+    bare = url.host.strip("[]").lower()  # as ssh looks it up
     name = f"[{bare}]:{url.port}" if url.port and url.port != 22 else bare
     found: list[str] = []
     for path in files:
@@ -95,7 +101,7 @@ def host_lines(url: GitUrl, files: Iterable[Path]) -> list[str]:
 def _names(pattern: str, name: str) -> bool:
     """sshd(8), SSH_KNOWN_HOSTS FILE FORMAT: a list, or one hashed name. Wildcards pin nothing and are passed over."""
     if not pattern.startswith("|1|"):
-        return name in pattern.split(",")
+        return name in pattern.lower().split(",")
     try:
         _, _, salt, digest = pattern.split("|")
         computed = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
@@ -109,7 +115,7 @@ def _key(value: str, name: str) -> bytes:
         return value.strip().encode() + b"\n"
     try:
         content = Path(value.strip()).expanduser().read_bytes()
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RuntimeError) as exc:  # the last: ~ of nobody
         raise KeyUnusable(name=name, reason=getattr(exc, "strerror", None) or "it is no path") from exc
     if b"PRIVATE KEY-----" not in content:
         raise KeyUnusable(name=name, reason="the file holds something else")

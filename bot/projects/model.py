@@ -51,7 +51,7 @@ class Project:
     name: str
     state: ProjectState
     source: Path  # on this machine
-    source_mark: str = ""  # device and inode of the directory that we made; "": not made (yet)
+    source_mark: str = ""  # device, inode and generation of the directory that we made; "": not made (yet)
     port: int  # on 127.0.0.1
     resources: Resources
     owner: Owner

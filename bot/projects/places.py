@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bot.projects.errors import PathRefused
 from bot.projects.keys import own
 from bot.projects.model import Owner, Project
+
+_GENERATION = 0x80087601  # FS_IOC_GETVERSION of linux/fs.h: _IOR('v', 1, long)
 
 
 def owner_of(root: Path) -> Owner:
@@ -22,6 +26,17 @@ def owner_of(root: Path) -> Owner:
 
 def check(wanted: Path, roots: Sequence[Path], data: Path) -> Path:
     """The path with all links followed, if a project may be made there. Raises PathRefused."""
+    if not str(wanted).isprintable():
+        shown = "".join(char if char.isprintable() else "�" for char in str(wanted))
+        raise PathRefused(path=shown, reason="it holds a control character")
+    try:
+        return _checked(wanted, roots, data)
+    except (OSError, ValueError, RuntimeError) as exc:  # ~ of nobody, a link to itself, a name too long …
+        reason = getattr(exc, "strerror", None) or str(exc).splitlines()[0]
+        raise PathRefused(path=wanted, reason=f"it cannot be looked up ({reason})") from exc
+
+
+def _checked(wanted: Path, roots: Sequence[Path], data: Path) -> Path:
     expanded = wanted.expanduser()
     if not expanded.is_absolute():
         raise PathRefused(path=wanted, reason="it is not absolute (it begins with neither `/` nor `~`)")
@@ -58,12 +73,24 @@ def make(path: Path, owner: Owner) -> str:
 
 
 def mark_of(path: Path) -> str:
-    """Device and inode; "" where there is nothing, or no directory."""
+    """Device, inode and its generation; "" where there is nothing, or no directory that can be opened."""
     try:
-        found = path.lstat()
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return ""
-    return f"{found.st_dev}:{found.st_ino}" if path.is_dir() and not path.is_symlink() else ""
+    try:
+        found = os.fstat(directory)
+        return f"{found.st_dev}:{found.st_ino}:{_generation(directory)}"
+    finally:
+        os.close(directory)
+
+
+def _generation(directory: int) -> int:
+    """What differs when a file system gives an inode's number away again, as ext4 does with the next directory made."""
+    try:
+        return int.from_bytes(fcntl.ioctl(directory, _GENERATION, bytes(8)), sys.byteorder)
+    except OSError:
+        return 0  # not every file system has it; tmpfs counts on instead
 
 
 def remove(project: Project) -> bool:

@@ -118,6 +118,8 @@ class Provisioner:
             undone = await _uncancelled(self.undo(making.project))
             for left in undone.left:
                 making.progress.say(f"Could not be removed yet: {left}. The next start tries again.")
+            if not undone.left:
+                making.progress.done("undone")
             raise
         return making.project
 

@@ -28,6 +28,7 @@ PATIENCE = 60  # seconds for one answer of the engine
 TAIL = 15  # lines of a failed build that are told
 HEALTH_EVERY = 30 * 10**9  # nanoseconds
 LINE = 200  # characters of a build line that are shown
+_RUNNING = "---> Running in "
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -295,23 +296,46 @@ class Build(_Cancellable):
         self._on_line = on_line
         self._step = "the first step"
         self._lines: list[str] = []
+        self._container = ""  # in which the latest step runs
 
     def run(self) -> None:
-        with self.connected() as client:
-            messages = client.api.build(
-                fileobj=io.BytesIO(self._recipe.context()),
-                custom_context=True,
-                tag=self._recipe.tag,
-                rm=True,
-                forcerm=True,
-                decode=True,
-                buildargs={**self._recipe.arguments, **self._proxy},
-                labels={"tugbot": "image"},
-            )
-            for message in messages:
-                self._take(message)
-            if not self.cancelled:
-                client.images.get(self._recipe.tag)  # raises where the stream ended without one
+        try:
+            with self.connected() as client:
+                self._build(client)
+        finally:
+            if self.cancelled:
+                self._end_step()
+
+    def _build(self, client: docker.DockerClient) -> None:
+        messages = client.api.build(
+            fileobj=io.BytesIO(self._recipe.context()),
+            custom_context=True,
+            tag=self._recipe.tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            buildargs={**self._recipe.arguments, **self._proxy},
+            labels={"tugbot": "image"},
+        )
+        for message in messages:
+            self._take(message)
+        if not self.cancelled:
+            client.images.get(self._recipe.tag)  # raises where the stream ended without one
+
+    def _end_step(self) -> None:
+        """The engine ends a build whose listener has gone, in its own time; what is running must be over now."""
+        if not self._container:
+            return
+        client = _connect()
+        try:
+            client.api.remove_container(self._container, force=True, v=True)
+        except NotFound:
+            return
+        except APIError as exc:
+            if exc.status_code != 409:  # the engine is removing it
+                raise
+        finally:
+            client.close()
 
     def _take(self, message: Mapping[str, Any]) -> None:
         # The low-level build does not raise for a step that fails; it says so in the stream.
@@ -322,6 +346,8 @@ class Build(_Cancellable):
             if line := line.strip()[:LINE]:
                 self._lines = [*self._lines[-TAIL:], line]
                 self._step = line if line.startswith("Step ") else self._step
+                if line.startswith(_RUNNING):
+                    self._container = line.removeprefix(_RUNNING)
                 self._on_line(line)
 
 

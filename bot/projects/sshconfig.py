@@ -63,12 +63,12 @@ def setup(config: Path, generated: Path) -> bool:
     """
     if is_set_up(config, generated):
         return False
-    line = include_line(generated)
-    before = config.read_text() if config.exists() else ""
+    line = f"{include_line(generated)}\n".encode()
+    before = config.read_bytes() if config.exists() else b""  # in whatever encoding, with whatever line ends
     config.parent.mkdir(mode=0o700, exist_ok=True)
     target = config.resolve()  # it may be a link into somebody's dotfiles
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-    put(target, f"{line}\n\n{before}".encode() if before else f"{line}\n".encode(), mode)
+    put(target, line + b"\n" + before if before else line, mode)
     return True
 
 

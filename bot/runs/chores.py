@@ -57,8 +57,9 @@ class Chore:
     run: int
     job: Job
     began: float  # monotonic seconds
-    task: asyncio.Task[Outcome] | None = None
+    task: asyncio.Task[str | Exception] | None = None  # its work alone: what tells and records it cannot be stopped
     reason: str = ""  # why it was stopped; "": it was not
+    outcome: Outcome | None = None  # once it is recorded
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -144,24 +145,28 @@ class Chores:
         await asyncio.wait({waiting}, timeout=STOP_PATIENCE)
         waiting.cancel()
         seconds = asyncio.get_running_loop().time() - chore.began
-        if chore.task is None or not chore.over.is_set():
+        if chore.outcome is None or not chore.over.is_set():
             return Stopped(chore.job.session, unfinished=(chore.run,))
-        return Stopped(chore.job.session, (Ended(chore.run, seconds, chore.task.result()),))
+        return Stopped(chore.job.session, (Ended(chore.run, seconds, chore.outcome),))
 
     # ------------------------------------------------------------ one chore
 
     async def _see_to_it(self, chore: Chore) -> None:
         job = chore.job
+        began = asyncio.get_running_loop().time()
         shows = self._shows(chore.run, job.target, f"run {chore.run} · {job.title}")
-        chore.task = self._group.create_task(self._outcome(chore, shows), name=f"work of {chore.run}")
+        progress = Progress(shows)
+        chore.task = self._group.create_task(self._work(chore, progress), name=f"work of {chore.run}")
         if chore.reason:
             chore.task.cancel(chore.reason)
         try:
             await asyncio.wait({chore.task})
-            outcome = chore.task.result()
+            progress.close()
+            outcome = await self._outcome(chore, chore.task, shows, began)
             if isinstance(failure := await as_value(job.over(outcome.state is RunState.SUCCEEDED)), Exception):
                 log.error("after run %s", chore.run, exc_info=failure)
             await self._record(chore, outcome)
+            chore.outcome = outcome
             if outcome.state is RunState.FAILED:
                 self._failed()
         finally:
@@ -181,30 +186,29 @@ class Chores:
             else:
                 return
 
-    async def _outcome(self, chore: Chore, shows: Shows) -> Outcome:
-        """Never raises: how it went."""
-        progress = Progress(shows)
-        began = asyncio.get_running_loop().time()
+    async def _work(self, chore: Chore, progress: Progress) -> str | Exception:
+        if self._slots.locked():
+            progress.say(f"{AT_ONCE} projects are being worked on already; this one waits for its turn.")
         try:
-            if self._slots.locked():
-                progress.say(f"{AT_ONCE} projects are being worked on already; this one waits for its turn.")
             async with self._slots:
                 await self._book.update(chore.run, state=RunState.RUNNING)
-                text = await chore.job.work(chore.run, progress)
-        except asyncio.CancelledError:
-            progress.close()
+                return await chore.job.work(chore.run, progress)
+        except Exception as exc:
+            return exc  # as a value: in a task of the group it would end every other session's work
+
+    async def _outcome(self, chore: Chore, done: asyncio.Task[str | Exception], shows: Shows, began: float) -> Outcome:
+        """How it went. A task that is cancelled before its first step never enters what it was made of."""
+        if done.cancelled():
             return await self._cut_off(chore, shows)
-        except UserError as exc:
-            progress.close()
-            return await self._over(chore, shows, RunState.FAILED, str(exc), began)
-        except Exception:
-            progress.close()
+        result = done.result()
+        if isinstance(result, UserError):
+            return await self._over(chore, shows, RunState.FAILED, str(result), began)
+        if isinstance(result, Exception):
             reference = secrets.token_hex(4)
-            log.exception("run %s failed, reference %s", chore.run, reference)
+            log.error("run %s failed, reference %s", chore.run, reference, exc_info=result)
             why = f"it failed inside Tugbot; the log has it under {reference}"
             return await self._over(chore, shows, RunState.FAILED, why, began)
-        progress.close()
-        shows.text(text)
+        shows.text(result)
         return await self._over(chore, shows, RunState.SUCCEEDED, "", began)
 
     async def _cut_off(self, chore: Chore, shows: Shows) -> Outcome:

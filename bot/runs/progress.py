@@ -32,6 +32,8 @@ class Progress:
         self._news = ""
 
     def begin(self, step: str) -> None:
+        if self._step:
+            self._done.append(f"✘ {self._step}")  # what follows is its undoing
         self._step, self._news = step, ""
         self._show(ended=False)
 

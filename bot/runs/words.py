@@ -33,7 +33,8 @@ def failed(run: int, why: str) -> str:
 
 
 def chore_failed(run: int, why: str) -> str:
-    return f"Run {run} failed at {why.rstrip()}" + ("" if why.rstrip().endswith((".", "`")) else ".")
+    words = why.strip()
+    return f"Run {run} failed{' ' if words.startswith('at ') else ': '}{words.removesuffix('.')}."
 
 
 def limit(run: int, why: str, report: KillReport) -> str:
