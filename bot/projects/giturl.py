@@ -23,6 +23,7 @@ _SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[^\]/]*\]|[^:/\[\]@]+):(?P
 _BRANCH = re.compile(
     r"(?![-./])(?!.*(?:\.\.|//|@\{|\.lock(?:/|\Z)|[/.]\Z|/\.))[^\x00-\x20\x7f~^:?*\[\\]{1,200}", re.DOTALL
 )
+_CREDENTIALS = "it holds credentials; leave them out, `tugbot secrets set` in a terminal takes them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def parse(text: str, allowed: Collection[str] = ALWAYS) -> GitUrl:
         raise UrlInvalid(reason="it is empty" if not text else f"it is longer than {LONGEST} characters")
     if any(ord(char) <= 0x20 or ord(char) == 0x7F or not char.isprintable() for char in text):
         raise UrlInvalid(reason="it holds a space or a control character")
+    if "[secret]" in text:  # bot.redact was here first
+        raise UrlInvalid(reason=_CREDENTIALS)
     if text.startswith("-"):
         raise UrlInvalid(reason="it starts with `-`")
     if "::" in _IPV6.sub("", text.partition("/")[0]):
@@ -83,7 +86,7 @@ def _with_scheme(text: str) -> GitUrl:
         raise UrlInvalid(reason="it cannot be read") from None
     scheme = parts.scheme.lower()
     if parts.password is not None or (parts.username and scheme != "ssh"):
-        raise UrlInvalid(reason="it holds credentials; leave them out, `tugbot secrets set` in a terminal takes them")
+        raise UrlInvalid(reason=_CREDENTIALS)
     if parts.query or parts.fragment or "?" in text or "#" in text:
         raise UrlInvalid(reason="it has a `?` or `#`, which no repository's address needs")
     if parts.username and not _USER.fullmatch(parts.username):

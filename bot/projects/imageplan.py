@@ -121,6 +121,7 @@ def _agents(npm: Sequence[str], pip: Sequence[str]) -> str:
             f"PATH=/opt/agents/node/bin:$PATH npm install --global --no-fund --no-audit --loglevel=error "
             f"--prefix /opt/agents/npm {words}",
             "DEBIAN_FRONTEND=noninteractive apt-get purge -y --auto-remove npm",
+            "rm -f /opt/agents/node/lib/node_modules/npm/npmrc",
         ]
     if pip:
         words = " ".join(shlex.quote(package) for package in pip)
