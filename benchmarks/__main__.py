@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import crowded, deltas, flush, idle, puts, startup, stop, turns
+from benchmarks import crowded, deltas, flush, idle, projects, puts, startup, stop, turns
 from benchmarks.table import table
 
 ALL = {
@@ -19,6 +19,7 @@ ALL = {
     "crowded": crowded,
     "deltas": deltas,
     "turns": turns,
+    "projects": projects,
 }
 
 

@@ -224,9 +224,11 @@ class Bot:
             self._asking,
             self._retries,
             self._projects.desk(self._chores),
+            self._chores,
             default=default,
             max_waiting=self._settings.dispatcher.max_waiting,
             announced=self._delivery.poke,
+            trouble=self._projects.trouble,
         )
         return Router(
             self._dispatcher,
@@ -234,6 +236,7 @@ class Bot:
             desk,
             halts,
             names=lambda: self._projects.names,
+            expects=self._projects.expect,
             default=default,
             answered=self._answered,
             announced=self._delivery.poke,
@@ -328,6 +331,9 @@ class Bot:
         running = tuple(
             f"run {number} · {run.agent} · {loop.time() - run.began:.0f} s"
             for number, run in self._live.running.items()
+        ) + tuple(
+            f"run {number} · {chore.job.title} · {loop.time() - chore.began:.0f} s"
+            for number, chore in self._chores.live.items()
         )
         glance = self._dispatcher.glance()
         queued = sum(each.place is not None for each in glance)

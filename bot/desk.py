@@ -23,6 +23,7 @@ from bot.commands.model import (
 from bot.halts import Halts, may_stop
 from bot.restart import workspace_of_run
 from bot.runs.asking import Asking, Decision, Question, Reaction
+from bot.runs.chores import Chores
 from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
 from bot.scheduling import Retries, next_time
@@ -59,10 +60,12 @@ class FrontDesk:
         asking: Asking,
         retries: Retries,
         projects: ProjectDesk,
+        chores: Chores,
         *,
         default: Binding,
         max_waiting: int,
         announced: Callable[[], None],  # something was put into the outbox
+        trouble: Callable[[], tuple[str, ...]],  # what is wrong at this moment, a line each
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -74,6 +77,8 @@ class FrontDesk:
         self._asking = asking
         self._retries = retries
         self._projects = projects
+        self._chores = chores
+        self._trouble = trouble
         self._default = default
         self._max_waiting = max_waiting
         self._announced = announced
@@ -166,19 +171,23 @@ class FrontDesk:
     async def status(self, session: str) -> StatusReport:
         now = asyncio.get_running_loop().time()
         work = {run: live for run, live in self._live.running.items() if live.batch.session == session}
+        chores = {run: chore for run, chore in self._chores.live.items() if chore.job.session == session}
         since = await self._store.ledger.waiting_since(session)
+        turns = (
+            Work(run, "agent", live.agent, live.batch.binding.project, now - live.began, now - live.heard)
+            for run, live in work.items()
+        )
+        others = (Work(run, chore.job.title, None, None, now - chore.began) for run, chore in chores.items())
         return StatusReport(
-            running=tuple(
-                Work(run, "agent", live.agent, live.batch.binding.project, now - live.began, now - live.heard)
-                for run, live in work.items()
-            ),
+            running=(*turns, *others),
             in_line=tuple(
                 InLine(glance.place, glance.ahead, glance.seconds)
                 for glance in self._dispatcher.glance()
                 if glance.place is not None and glance.session == session
             ),
             waiting=tuple(self.now() - at for at in since),
-            elsewhere=len(self._live.running) - len(work),
+            elsewhere=len(self._live.running) - len(work) + len(self._chores.live) - len(chores),
+            trouble=self._trouble(),
             questions=self._asking.open(session),
             scheduled=tuple((item.run, item.due_at) for item in await self._store.schedule.of(session)),
             limited=self._limited(),

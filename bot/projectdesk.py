@@ -131,7 +131,7 @@ class ProjectDesk:
         waiting = [each for each in await self._shop.registry.all() if each.state is ProjectState.AWAITING]
         newest = max(waiting, key=lambda each: each.expires_at or 0)
         hint = projectwords.credentials(newest, self._deploy(newest))
-        return CredentialsNeeded(host=exc.fields["host"], hint=f". {hint[:1].upper()}{hint[1:]}".rstrip("."))
+        return CredentialsNeeded(host=exc.fields["host"], hint=f". {hint[:1].upper()}{hint[1:]}")
 
     async def _over(self, name: str, session: str, before: str | None, ok: bool) -> None:
         """A conversation whose project was not made goes back to the one it had."""

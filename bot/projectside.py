@@ -88,10 +88,16 @@ class ProjectSide:
             ssh_user_config=Path.home() / ".ssh" / "config",
         )
 
+    def expect(self, name: str) -> None:
+        """A command that makes a project was accepted: its name is one from now on, until it turns out otherwise."""
+        self.names = Names(self.names.agents, {**self.names.projects, name: self.names.projects.get(name, "")})
+
     async def refresh(self) -> None:
-        """Read the names there are."""
+        """Read the names there are, and those that are being made."""
         projects = {project.name: project.agent for project in await self.shop.registry.all()}
-        self.names = Names(self.names.agents, projects)
+        making = {chore.job.project: "" for chore in self._chores.live.values()} if self._chores else {}
+        self.names = Names(self.names.agents, {**making, **projects})
+        self.truth.poke()
 
     async def of(self, batch: Batch) -> Workplace:
         """bot.runs.workplaces.Workplaces"""
@@ -100,6 +106,14 @@ class ProjectSide:
         project = await self.shop.ready(batch.binding.project)
         await self.shop.changed(project, used_at=self.shop.now())
         return Workplace(RunLauncher(self.shop, project, batch.run), Path(WORKSPACE), "container")
+
+    def trouble(self) -> tuple[str, ...]:
+        """What is wrong with the engine or on it, a line each."""
+        foreign = (
+            f"The engine has a container of ours that no project has: `{name}` (`docker rm -f {name}` removes it)."
+            for name in self.truth.foreign
+        )
+        return (*((self.truth.trouble,) if self.truth.trouble else ()), *foreign)
 
     async def close(self) -> None:
         await self.engine.close()

@@ -56,6 +56,7 @@ class Router:
         halts: Halts,
         *,
         names: Callable[[], Names],  # what is known at this moment
+        expects: Callable[[str], None],  # a project of this name is about to be made
         default: Binding,
         answered: Callable[[int, tuple[Notice, ...], bool], Awaitable[object]],  # a command's end, committed
         announced: Callable[[], None],  # something was put into the outbox
@@ -69,6 +70,7 @@ class Router:
         self._desk = desk
         self._halts = halts
         self._names = names
+        self._expects = expects
         self._default = default
         self._answered = answered
         self._announced = announced
@@ -123,6 +125,8 @@ class Router:
         held = isinstance(parsed, CommandCall) and permitted and parsed.command.holds
         if held:
             self._dispatcher.hold(inbound.session)
+            if project := binds.get("project"):
+                self._expects(project)  # the very next line may name it already
         message = self._message(inbound, text, kind="command", binds=binds)
         put = self._inbox.put(message, max_waiting=COMMANDS_WAITING, refusal=None)
         put.add_done_callback(partial(self._accepted, inbound, parsed, role, held))

@@ -83,6 +83,7 @@ def listing() -> dict[str, set[str]]:
     return {
         "containers": set(docker("ps", "-aq", "--no-trunc", "--filter", "label=tugbot.install").split()),
         "volumes": set(docker("volume", "ls", "-q", "--filter", "label=tugbot.install").split()),
+        "networks": set(docker("network", "ls", "-q", "--filter", "label=tugbot.project").split()),
         "processes": set(docker("ps", "-q", "--filter", "name=tugbot").split()),
     }
 

@@ -90,7 +90,8 @@ def show(shown: Shown) -> str:
     if shown.deploy:
         lines.append(f"- deploy key: `{shown.deploy}`")
     if project.state is ProjectState.AWAITING:
-        lines.append(f"- it waits for a login to its repository: {credentials(project, shown.deploy)}")
+        how = credentials(project, shown.deploy)
+        lines.append(f"- it waits for a login to its repository: {how}, then say `retry {project.run}`")
     return "\n".join(lines)
 
 
@@ -116,8 +117,7 @@ def credentials(project: Project, deploy: str) -> str:
         how = f"in a terminal on the bot's machine: `tugbot secrets set {project.name} GIT_TOKEN`"
     else:
         how = f"let its host accept this key (with the right to push, if it shall): `{deploy}`"
-    again = f"`retry {project.run}`" if project.run else "`retry`"
-    return f"{how}. Then say {again}. It is undone if nobody does."
+    return f"{how}. It is undone if nobody does"
 
 
 def diff(project: Project, changes: Changes, file: str) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from bot.agents.base import LINE_LIMIT, Identity, KillReport, Process
+from bot.agents.base import LINE_LIMIT, Identity, KillReport
 from bot.agents.containment import pidfd, procfs
 from bot.agents.containment.contained import Contained
 from bot.projects.attached import Attached, told
@@ -35,6 +35,7 @@ class ContainedProcess(Contained):
     ) -> None:
         """`init`: a pidfd of the container's init; None: it was over before it could be opened."""
         super().__init__(attached, identity)
+        self._attached = attached
         self._engine = engine
         self._container = container
         self._init = init
@@ -94,6 +95,11 @@ class ContainedProcess(Contained):
         except (EngineUnreachable, EngineRefused) as exc:
             log.warning("the dead container %s could not be removed yet: %s", self._container, exc)
 
+    def let_go(self) -> None:
+        """It goes on by itself: nobody speaks with it or waits for it any more."""
+        self._attached.let_go()
+        self.forget()
+
     def forget(self) -> None:
         if self._init is not None:
             os.close(self._init)
@@ -110,7 +116,7 @@ async def launch(
     files: Mapping[str, bytes] | None = None,
     contained: Callable[[Identity], Awaitable[None]] | None = None,
     limit: int = LINE_LIMIT,
-) -> Process:
+) -> ContainedProcess:
     """Start `argv` in a new container that `enter` is the entrypoint of. Cancelling it leaves nothing behind.
 
     Secrets go in `env`, which comes on top of the image's own, and in `files` (path inside, content; mode 0600): they

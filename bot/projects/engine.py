@@ -129,8 +129,11 @@ class Engine:
 
     # ------------------------------------------------------------ networks, volumes, events
 
-    async def ensure_network(self, name: str, labels: Mapping[str, str], *, internal: bool = False) -> None:
-        await self._do(lambda sdk: sdk.ensure_network(name, labels, internal))
+    async def ensure_network(
+        self, name: str, labels: Mapping[str, str], *, internal: bool = False, subnet: str = ""
+    ) -> None:
+        """A bridge. Containers on it cannot reach one another; on an `internal` one they reach nothing else."""
+        await self._do(lambda sdk: sdk.ensure_network(name, labels, internal, subnet))
 
     async def connect(self, network: str, container: str) -> None:
         await self._do(lambda sdk: sdk.connect(network, container))

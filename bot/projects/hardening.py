@@ -17,6 +17,8 @@ LEAST_PIDS = 512  # fewer make a compiler's forks fail
 KEYS = "/etc/tugbot/keys"
 GIT = "/etc/tugbot/git"
 LOG_SIZE = "5m"
+# Starts what standard input says; see docker/base/lib/enter.
+ENTER = ("/usr/bin/tini", "--", "/usr/bin/python3", "-I", "-S", "/usr/local/lib/tugbot/enter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def run_container(
     env: Mapping[str, str],
     git: Path | None = None,
     hostname: str = "",
+    dns: tuple[str, ...] = (),
 ) -> Container:
     """One agent's turn or warm period. Its program is told on standard input (docker/base/lib/enter)."""
     mounts = [Mount(str(source), WORKSPACE), Mount(home_volume(install, project), HOME, volume=True)]
@@ -139,12 +142,13 @@ def run_container(
         resources=resources,
         labels=labels(install, "run", project, run),
         hostname="" if network.startswith("container:") else hostname,
-        entrypoint=("/usr/bin/tini", "--", "/usr/bin/python3", "-I", "-S", "/usr/local/lib/tugbot/enter"),
+        entrypoint=ENTER,
         command=(),
         mounts=tuple(mounts),
         env=env,
         network=network,
         stdin=True,
+        dns=dns,
     )
 
 
@@ -168,7 +172,7 @@ def git_container(
         owner=owner,
         resources=Resources(cpus=2.0, memory=1 << 30),
         labels=labels(install, "git", project),
-        entrypoint=("/usr/bin/tini", "--", "/usr/bin/python3", "-I", "-S", "/usr/local/lib/tugbot/enter"),
+        entrypoint=ENTER,
         command=(),
         mounts=mounts,
         env=env,

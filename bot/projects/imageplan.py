@@ -75,6 +75,13 @@ def agents(below: str, packages: Sequence[str]) -> Recipe:
     return _recipe("agents", f"FROM {below}\n{_agents(kinds['npm'], kinds['pip'])}", {}, {}, "", "agent programs")
 
 
+def proxy(below: str) -> Recipe:
+    """What `egress = "allow-list"` puts between agents and the world."""
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tinyproxy-bin"
+    dockerfile = f"FROM {below}\nRUN apt-get update && {install} && rm -rf /var/lib/apt/lists/*\n"
+    return _recipe("proxy", dockerfile, {}, {}, "", "proxy")
+
+
 def is_package(text: str) -> bool:
     return _PACKAGE.fullmatch(text) is not None
 

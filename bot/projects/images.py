@@ -61,6 +61,14 @@ class Images:
             await self._ensure(recipe, told)
         return recipes[-1].tag
 
+    async def proxy(self, told: Told) -> str:
+        """The tag of the image with the filtering proxy."""
+        base = imageplan.base(await self._parts(told, pull=True))
+        recipe = imageplan.proxy(base.tag)
+        for each in (base, recipe):
+            await self._ensure(each, told)
+        return recipe.tag
+
     async def planned(self, names: Iterable[str], owner: Owner) -> str | None:
         """The tag it would have, if everything that it stands on is there; None: it is not."""
         try:

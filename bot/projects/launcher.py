@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot.agents.base import Identity, KillReport, LaunchFailed, Process, Spawn
 from bot.agents.containment import procfs
-from bot.projects import hardening
+from bot.projects import egress, hardening
 from bot.projects.contained import METHOD, end, launch
 from bot.projects.engine import Engine
 from bot.projects.errors import EngineRefused, EngineUnreachable
@@ -33,6 +34,7 @@ class RunLauncher:
         """What the spawn says of paths on this machine means nothing inside; its files and logins go along."""
         shop, project = self._shop, self._project
         try:
+            network, env, dns = await self._network()
             container = hardening.run_container(
                 shop.install,
                 project.id,
@@ -42,10 +44,11 @@ class RunLauncher:
                 project.owner,
                 project.resources,
                 project.source,
-                await self._network(),
-                {**shop.settings.proxy, **project.environ},
+                network,
+                {**project.environ, **env},
                 shop.pushing(project, agent=True),
                 project.name,
+                dns,
             )
             files = {str(path): content for path, content in spawn.files.items()}
             for login in spawn.private:
@@ -67,11 +70,16 @@ class RunLauncher:
     async def kill_leftover(self, identity: Identity) -> KillReport:
         return await ContainerKiller(self._shop.engine).kill_leftover(identity)
 
-    async def _network(self) -> str:
-        if self._shop.settings.egress == "none":
-            return "none"
+    async def _network(self) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
+        """Network, variables that lead out of it, and name servers."""
+        settings = self._shop.settings
+        if settings.egress == "none":
+            return "none", {}, ()
+        if settings.egress == "allow-list":
+            way = await egress.way(self._shop, self._project)
+            return way.network, way.env, way.dns
         # The project's own: a server that the agent starts is reached through the editor's `ssh -L`.
-        return f"container:{(await self._shop.running(self._project)).id}"
+        return f"container:{(await self._shop.running(self._project)).id}", settings.proxy, ()
 
 
 class ContainerKiller:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 Push: TypeAlias = Literal["ask", "allow", "deny"]
-Egress: TypeAlias = Literal["open", "none"]
+Egress: TypeAlias = Literal["open", "none", "allow-list"]
 Role: TypeAlias = Literal["project", "run", "git", "proxy"]  # what a container of ours is for
 
 WORKSPACE = "/workspace"  # where the source is inside every container

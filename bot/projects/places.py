@@ -13,6 +13,7 @@ from bot.projects.errors import PathRefused
 from bot.projects.keys import own
 from bot.projects.model import Owner, Project
 
+EXISTS = "it exists already, and what exists is never touched; give another name, or `--path`"
 _GENERATION = 0x80087601  # FS_IOC_GETVERSION of linux/fs.h: _IOR('v', 1, long)
 
 
@@ -41,7 +42,7 @@ def _checked(wanted: Path, roots: Sequence[Path], data: Path) -> Path:
     if not expanded.is_absolute():
         raise PathRefused(path=wanted, reason="it is not absolute (it begins with neither `/` nor `~`)")
     if os.path.lexists(expanded):
-        raise PathRefused(path=wanted, reason="it exists already, and what exists is never touched")
+        raise PathRefused(path=wanted, reason=EXISTS)
     place = expanded.parent.resolve() / expanded.name
     if expanded.name in ("", ".", ".."):
         raise PathRefused(path=wanted, reason="it names no directory")
@@ -64,7 +65,7 @@ def make(path: Path, owner: Owner) -> str:
     try:
         path.mkdir(mode=0o755)
     except FileExistsError:
-        raise PathRefused(path=path, reason="it exists already, and what exists is never touched") from None
+        raise PathRefused(path=path, reason=EXISTS) from None
     except OSError as exc:
         raise PathRefused(path=path, reason=f"it cannot be made ({exc.strerror})") from exc
     path.chmod(0o755)  # whatever the umask says

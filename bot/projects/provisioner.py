@@ -255,6 +255,8 @@ class Provisioner:
         for seen in await engine.containers(self._shop.labels(project)):
             await engine.kill(seen.id)
             await engine.remove(seen.id)
+        for network in await engine.networks(self._shop.labels(project)):
+            await engine.remove_network(network)
 
     async def _no_keys(self, project: Project) -> None:
         await asyncio.to_thread(gitaccess.forget, self._shop.keys(project.name))

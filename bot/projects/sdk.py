@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Mount
+from docker.types import IPAMConfig, IPAMPool, LogConfig, Mount
 
 from bot.projects import hardening
 from bot.projects.errors import EngineRefused, EngineUnreachable, ImageFailed
@@ -219,13 +219,20 @@ class Sdk:
             raise
         return [int(row[0]) for row in top["Processes"] or () if not row[1].startswith("Z")]
 
-    def ensure_network(self, name: str, labels: Mapping[str, str], internal: bool) -> None:
+    def ensure_network(self, name: str, labels: Mapping[str, str], internal: bool, subnet: str) -> None:
         api = self._client().api
         if any(each["Name"] == name for each in api.networks(names=[name])):
             return
         options = {"com.docker.network.bridge.enable_icc": "true" if internal else "false"}
         try:
-            api.create_network(name, driver="bridge", internal=internal, options=options, labels=dict(labels))
+            api.create_network(
+                name,
+                driver="bridge",
+                internal=internal,
+                options=options,
+                labels=dict(labels),
+                ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]) if subnet else None,
+            )
         except APIError as exc:
             if exc.status_code != 409:  # made by another task meanwhile
                 raise

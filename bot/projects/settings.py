@@ -18,6 +18,7 @@ class ProjectSettings:
     identity: GitIdentity | None = None
     push: Push = "ask"
     egress: Egress = "open"
+    egress_allow: tuple[str, ...] = ()  # hosts and what is below them, for "allow-list"
     known_hosts: tuple[Path, ...] = ()
     resources: Resources | None = None  # None: from the size of the machine
     clone_timeout: float = 600.0  # seconds

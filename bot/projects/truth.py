@@ -55,6 +55,7 @@ class Truth:
         self._is_live = is_live
         self._is_used = is_used
         self._recovered = False
+        self._poked = asyncio.Event()
         self.trouble = ""  # why the engine cannot be asked; "": it can
         self.foreign: tuple[str, ...] = ()  # containers with our label that no project of ours has
 
@@ -62,9 +63,11 @@ class Truth:
         """Until cancelled. Never raises for the engine or the disk."""
         while True:
             try:
-                await self.look()
+                self._poked.clear()
+                projects = await self.look()
                 async with asyncio.timeout(EVERY):
-                    await self._something()
+                    # Without a project nobody needs an engine, and one that is missing is no trouble.
+                    await (self._something() if projects else self._poked.wait())
             except TimeoutError:
                 continue
             except EngineUnreachable as exc:
@@ -74,16 +77,16 @@ class Truth:
                 log.warning("looking after the projects: %s", exc)
                 await asyncio.sleep(EVERY)
 
-    async def look(self) -> None:
-        """Compare once. Raises EngineUnreachable."""
+    def poke(self) -> None:
+        """There may be a first project now."""
+        self._poked.set()
+
+    async def look(self) -> int:
+        """Compare once; how many projects there are. Raises EngineUnreachable."""
         projects = await self._shop.registry.all()
-        if not projects and not self._recovered:
-            # No project, nothing to compare; an engine that nobody needs may be missing.
-            self._recovered = True
-            return
         if not projects:
-            self.trouble = ""
-            return
+            self._recovered, self.trouble = True, ""
+            return 0
         if not self._recovered:
             await self.recover(projects)
             projects = await self._shop.registry.all()
@@ -93,6 +96,7 @@ class Truth:
         for each in _conditions(projects, found):
             await self._compare(each)
         self.trouble = ""
+        return len(projects)
 
     async def recover(self, projects: Sequence[Project]) -> None:
         """After a crash: finish what was being undone or deleted, end runs that nobody watches."""
@@ -101,6 +105,8 @@ class Truth:
                 await self._provisioner.undo(project)
             elif project.state is ProjectState.DELETING:
                 await self._care.delete(project, purge=False)
+            elif project.state is ProjectState.READY:
+                await self._care.finish_exchange(project)
         for role in ("run", "git"):
             ours = {hardening.LABEL: self._shop.install, hardening.ROLE: role}
             for seen in await self._shop.engine.containers(ours):

@@ -92,6 +92,18 @@ class Upkeep:
                 await shop.engine.remove(had.id)
         return new
 
+    async def finish_exchange(self, project: Project) -> None:
+        """After a crash between two containers: the old one goes if there is a new one, else it comes back."""
+        name = self._shop.container_name(project)
+        old = await self._shop.engine.see(f"{name}-old")
+        if old is None:
+            return
+        if await self._shop.engine.see(name) is None:
+            await self._shop.engine.rename(old.id, name)
+            await self._shop.engine.start(old.id)
+        else:
+            await self._shop.engine.remove(old.id)
+
     async def _put_back(self, project: Project, name: str, old: str) -> None:
         made = await self._shop.engine.see(name)
         if made is not None and made.id != old:

@@ -33,8 +33,8 @@ def failed(run: int, why: str) -> str:
 
 
 def chore_failed(run: int, why: str) -> str:
-    words = why.strip()
-    return f"Run {run} failed{' ' if words.startswith('at ') else ': '}{words.removesuffix('.')}."
+    reason = why.strip().removesuffix(".")
+    return f"Run {run} failed{' ' if reason.startswith('at ') else ': '}{reason}. `retry {run}` tries again."
 
 
 def limit(run: int, why: str, report: KillReport) -> str:

@@ -100,4 +100,8 @@ Text: TypeAlias = Annotated[str, Expected("text in quotes")]
 PathText: TypeAlias = Annotated[Path, BeforeValidator(_path), Expected("a path in quotes")]
 Argument: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00]*\z")]
 VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\z")]
+HostName: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*\z", max_length=253),
+]
 AgentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}\z")]

@@ -323,6 +323,7 @@ class Settings(BaseSettings):
             identity=identity(own.git_name, own.git_email),
             push=own.push,
             egress=own.egress,
+            egress_allow=own.egress_allow,
             known_hosts=own.known_hosts,
             resources=limited,
             clone_timeout=own.clone_timeout,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.projects.model import Egress, Push
-from bot.settings.kinds import Cpus, Duration, Expected, PathText, Section, Size, Text, VariableName
+from bot.settings.kinds import Cpus, Duration, Expected, HostName, PathText, Section, Size, Text, VariableName
 
 
 class ProjectsSettings(Section):
@@ -47,8 +47,13 @@ class ProjectsSettings(Section):
     memory: Size = Field(
         default=0, ge=0, description="Memory of a project's containers, each. 0: half of what the machine has."
     )
-    egress: Annotated[Egress, Expected('"open" or "none"')] = Field(
-        default="open", description="What agents in a project's containers reach: `open` everything, `none` nothing."
+    egress: Annotated[Egress, Expected('"open", "none" or "allow-list"')] = Field(
+        default="open",
+        description="What agents in a project's containers reach: `open` everything, `none` nothing, `allow-list` the "
+        "hosts of `egress_allow`, over http and https, through a proxy of its own.",
+    )
+    egress_allow: Annotated[tuple[HostName, ...], Expected("a list of host names")] = Field(
+        default=(), description="Hosts that `allow-list` allows, each with everything below it."
     )
     clone_timeout: Duration = Field(default=600.0, gt=0, description="Longest clone of a repository.")
     credentials_wait: Duration = Field(

@@ -32,6 +32,17 @@ SERVER = """
 backend = "command"
 command = ["sh", "-c", "echo it works > index.html; timeout 60 python3 -m http.server 8000 --bind 127.0.0.1"]
 """
+ASK = r"""
+[agents.ask]
+backend = "command"
+command = ["sh", "-c", '''
+code() { curl -s -m 20 -o /dev/null -w "%{http_code}" "$@"; }
+echo allowed $(code http://deb.debian.org/debian/dists/trixie/InRelease)
+echo denied $(code http://debian.org.example.net/)
+code https://example.net/ >/dev/null || echo tunnel refused
+timeout 5 curl -s --noproxy "*" http://deb.debian.org/ >/dev/null || echo beside it nothing
+''']
+"""
 LOOK = """
 [agents.look]
 backend = "command"
@@ -161,6 +172,32 @@ def test_a_run_has_the_projects_limits_and_no_way_out_where_egress_is_none(proje
         assert "NoNewPrivs:\t1" in said
         assert "Seccomp:\t2" in said
         assert bot.finish() == 0
+
+
+def test_an_allow_list_lets_agents_reach_what_it_names_and_nothing_else(projects: Projects) -> None:
+    """The allowed host is the one that images are built from, so it is reached wherever these tests run."""
+    projects.projects = 'egress = "allow-list"\negress_allow = ["debian.org"]\n'
+    projects.more = ASK
+    with projects.bot() as bot:
+        bot.send("new project toy --agent ask", "1")
+        assert "is ready" in final(bot, 1)
+        bot.send("ask", "2")
+        said = final(bot, 2)
+        assert said.split()[:5] == ["allowed", "200", "denied", "403", "tunnel"], said
+        assert "tunnel refused" in said
+        assert "beside it nothing" in said
+        bot.send("delete toy --confirm toy", "3")
+        assert "is deleted" in final(bot, 3)
+        assert bot.finish() == 0
+    assert not docker(
+        "network",
+        "ls",
+        "-q",
+        "--filter",
+        f"label=tugbot.install={projects.install}",
+        "--filter",
+        "label=tugbot.project",
+    )
 
 
 def test_a_program_that_is_not_in_the_image_is_told_with_the_fix(projects: Projects) -> None:
