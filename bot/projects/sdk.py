@@ -29,6 +29,7 @@ TAIL = 15  # lines of a failed build that are told
 HEALTH_EVERY = 30 * 10**9  # nanoseconds
 LINE = 200  # characters of a build line that are shown
 _RUNNING = "---> Running in "
+_BOOKKEEPING = ("--->", "Removing intermediate container")  # of the builder, of no interest to people
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -355,7 +356,8 @@ class Build(_Cancellable):
                 self._step = line if line.startswith("Step ") else self._step
                 if line.startswith(_RUNNING):
                     self._container = line.removeprefix(_RUNNING)
-                self._on_line(line)
+                if not line.startswith(_BOOKKEEPING):
+                    self._on_line(line)
 
 
 class Watch(_Cancellable):
