@@ -17,7 +17,7 @@ from bot.projects.imageplan import Recipe
 from bot.projects.observed import EngineInfo, Event, Seen
 
 if TYPE_CHECKING:
-    from bot.projects.sdk import Sdk
+    from bot.projects.sdk.calls import Sdk
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Engine:
 
         Raises ImageFailed with the step that failed and its last lines.
         """
-        from bot.projects.sdk import Build
+        from bot.projects.sdk.streams import Build
 
         loop = asyncio.get_running_loop()
 
@@ -155,7 +155,7 @@ class Engine:
 
     async def events(self, labels: Mapping[str, str]) -> AsyncIterator[Event]:
         """Of containers with these labels, from now on; ends when the engine does."""
-        from bot.projects.sdk import Watch
+        from bot.projects.sdk.streams import Watch
 
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -191,10 +191,11 @@ class Engine:
 
     def _work(self, work: Callable[[Sdk], T]) -> T:
         """On a thread. The SDK takes a while to import; a console without projects never does."""
-        from bot.projects import sdk
+        from bot.projects.sdk.calls import Sdk
+        from bot.projects.sdk.connection import translated
 
         with self._lock:
             if self._known is None:
-                self._known = sdk.Sdk()
+                self._known = Sdk()
         known = self._known
-        return sdk.translated(lambda: work(known))
+        return translated(lambda: work(known))

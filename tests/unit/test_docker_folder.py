@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -37,3 +38,12 @@ def test_a_wheel_has_it_below_the_bot_and_never_beside_the_sdk() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert "docker" not in wheel["packages"]
     assert wheel["force-include"]["docker"] == "bot/_data/docker"
+
+
+def test_one_package_imports_the_sdk() -> None:
+    importers = {
+        path.relative_to(ROOT).parent.as_posix()
+        for path in (ROOT / "bot").rglob("*.py")
+        if re.search(r"^\s*(?:import docker\b|from docker\b)", path.read_text(), re.MULTILINE)
+    }
+    assert importers == {"bot/projects/sdk"}
