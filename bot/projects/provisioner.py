@@ -20,7 +20,7 @@ from bot.projects.workshop import Progress, Workshop
 
 log = logging.getLogger(__name__)
 
-LEAST_MEMORY = 256 << 20  # bytes
+LEAST_MEMORY = 256_000_000  # bytes; "256m" and "256MB" are both enough
 POST_CREATE = 600.0  # seconds for a project's own postCreateCommand
 KEPT = "kept"  # as the mark of a source: no directory has it
 UNDO_PATIENCE = 60.0  # seconds for one step's undo

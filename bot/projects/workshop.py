@@ -199,9 +199,10 @@ class Workshop:
 
     async def write_ssh_config(self) -> None:
         """The `Host` blocks of all projects that are ready."""
-        projects = [project for project in await self.registry.all() if project.state is ProjectState.READY]
-        blocks = [sshconfig.block(each.name, each.port, self.keys(each.name), each.forwards) for each in projects]
-        await asyncio.to_thread(sshconfig.write, self.ssh_config, blocks)
+        async with self.alone("ssh config"):  # a later reader of the registry must be the later writer as well
+            projects = [project for project in await self.registry.all() if project.state is ProjectState.READY]
+            blocks = [sshconfig.block(each.name, each.port, self.keys(each.name), each.forwards) for each in projects]
+            await asyncio.to_thread(sshconfig.write, self.ssh_config, blocks)
 
 
 _WHY_NOT = {

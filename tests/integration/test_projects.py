@@ -326,9 +326,13 @@ def refused(*words: str) -> bool:
 
 def test_a_stop_in_the_middle_of_a_build_ends_it_and_leaves_nothing(projects: Projects) -> None:
     before = listing()
-    projects.more = f'[docker.build_args]\nRUFF_VERSION = "0.17.5"\nUV_VERSION = "0.13.8"\nPYTEST_VERSION = "9.1.{time.time_ns()}"\n'  # noqa: E501
+    slow = projects.place / "stacks" / "slow"
+    slow.mkdir(parents=True)
+    (slow / "markers").write_text("slow.txt\n")
+    (slow / "Dockerfile.fragment").write_text(f"RUN sleep {LONG}\n")
+    projects.projects = f'stacks_dir = "{slow.parent}"\n'
     with projects.bot() as bot:
-        bot.send("new project toy --stack python", "1")
+        bot.send("new project toy --stack slow", "1")
         deadline = time.monotonic() + 60
         while not building():
             assert time.monotonic() < deadline
@@ -348,11 +352,12 @@ def test_a_stop_in_the_middle_of_a_build_ends_it_and_leaves_nothing(projects: Pr
     assert not (projects.root / "toy").exists()
 
 
+LONG = 971  # seconds; told from everybody else's by the number
+
+
 def building() -> bool:
-    """Whether the engine is in the middle of a step of an image."""
-    return "pip install" in docker("ps", "--no-trunc", "--format", "{{.Command}}") or "apt-get" in docker(
-        "ps", "--no-trunc", "--format", "{{.Command}}"
-    )
+    """Whether the engine is in the middle of the slow step."""
+    return f"sleep {LONG}" in docker("ps", "--no-trunc", "--format", "{{.Command}}")
 
 
 def test_what_is_said_while_a_project_is_made_goes_to_it_and_what_failed_goes_back(projects: Projects) -> None:

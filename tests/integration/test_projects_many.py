@@ -59,7 +59,7 @@ def test_forty_projects_at_once_on_one_engine(projects: Projects) -> None:
         for number in range(FORTY):
             bot.send(f"new project p{number}", f"make-{number}", f"s{number}")
         for number in range(FORTY):
-            bot.message(f"**p{number}** is ready", patience=240)
+            bot.message(f"**p{number}** is ready", patience=120)
         running = docker("ps", "-q", "--filter", f"label=tugbot.install={projects.install}").split()
         assert len(running) == FORTY
         with ThreadPoolExecutor(4) as pool:

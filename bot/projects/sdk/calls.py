@@ -28,6 +28,7 @@ class Sdk:
     def __init__(self) -> None:
         self._known: docker.DockerClient | None = None
         self._lock = threading.Lock()
+        self._networks = threading.Lock()
         self._answered = threading.local()  # .response: the latest answer that this thread was given
 
     def close(self) -> None:
@@ -210,6 +211,10 @@ class Sdk:
         return [int(row[0]) for row in top["Processes"] or () if not row[1].startswith("Z")]
 
     def ensure_network(self, name: str, labels: Mapping[str, str], internal: bool, subnet: str) -> None:
+        with self._networks:  # the engine lets two have one name, and then neither can be used
+            self._ensure_network(name, labels, internal, subnet)
+
+    def _ensure_network(self, name: str, labels: Mapping[str, str], internal: bool, subnet: str) -> None:
         api = self._client().api
         if any(each["Name"] == name for each in api.networks(names=[name])):
             return
@@ -218,6 +223,7 @@ class Sdk:
             api.create_network(
                 name,
                 driver="bridge",
+                check_duplicate=True,
                 internal=internal,
                 options=options,
                 labels=dict(labels),
