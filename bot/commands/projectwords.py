@@ -103,10 +103,10 @@ def _tree(shown: Shown) -> list[str]:
     lines.append(f"- changes: {counted(len(tree.changed), 'file')} not committed" if tree.changed else "- no changes")
     if tree.unpushed:
         lines.append(f"- {counted(len(tree.unpushed), 'commit')} not pushed")
-    if tree.native:
+    if tree.foreign:
         lines.append(
-            "- `node_modules` holds compiled parts; if they were built outside: "
-            f"`ssh {sshconfig.host(shown.project.name)} 'cd /workspace && npm rebuild'`"
+            f"- `node_modules` was built on another platform ({code(tree.foreign[0])}). To mend it: "
+            f"`ssh {sshconfig.host(shown.project.name)} npm rebuild`"
         )
     return lines
 

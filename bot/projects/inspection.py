@@ -11,6 +11,7 @@ from bot.projects.workshop import Workshop
 
 PATIENCE = 60.0  # seconds
 SHOWN = 20  # files and commits that are listed
+MACHINES = {"x86_64": 62, "aarch64": 183, "armv7l": 40, "riscv64": 243, "ppc64le": 21, "s390x": 22}  # elf.h, EM_*
 MARK = "\x1e"
 
 _GIT = " ".join(("git", *SAFE))
@@ -24,7 +25,11 @@ printf '\036'
 printf '\036'
 {_GIT} log --branches --not --remotes --format='%h %s' 2>/dev/null | head -n 200 || true
 printf '\036'
-[ -d node_modules ] && find node_modules -maxdepth 6 -name '*.node' -type f 2>/dev/null | head -n 200 || true
+uname -m
+[ -d node_modules ] && find node_modules -maxdepth 6 -name '*.node' -type f 2>/dev/null | head -n 50 |
+    while IFS= read -r file; do
+        printf '%s\t%s\n' "$(head -c 20 "$file" | od -An -tx1 | tr -d ' \n')" "$file"
+    done || true
 """
 _DIFF = rf"""
 cd /workspace
@@ -47,7 +52,7 @@ class Tree:
     commit: str  # "3f1c2ab Add a test"; "": none yet
     changed: tuple[str, ...]  # lines of `git status --porcelain`
     unpushed: tuple[str, ...]  # commits that no remote has
-    native: tuple[str, ...] = ()  # compiled parts of node_modules
+    foreign: tuple[str, ...] = ()  # compiled parts of node_modules that were built for another platform
 
     @property
     def clean(self) -> bool:
@@ -65,7 +70,21 @@ class Changes:
 async def tree(shop: Workshop, project: Project) -> Tree:
     """Raises NotReady, EngineUnreachable."""
     branch, commit, changed, unpushed, native = await _parts(shop, project, _STATUS, 5)
-    return Tree(branch.strip(), commit.strip(), _lines(changed), _lines(unpushed), _lines(native))
+    machine, *parts = _lines(native) or ("",)
+    foreign = tuple(path for head, _, path in (line.partition("\t") for line in parts) if is_foreign(head, machine))
+    return Tree(branch.strip(), commit.strip(), _lines(changed), _lines(unpushed), foreign)
+
+
+def is_foreign(head: str, machine: str) -> bool:
+    """Whether a compiled file is for another platform than `machine` (as `uname -m` has it) under Linux.
+
+    `head`: its first 20 bytes, in hexadecimal. ELF has the machine at byte 18, in the order that byte 5 names.
+    """
+    if not head.startswith("7f454c46"):
+        return True  # of macOS, of Windows, or nothing at all
+    order = "big" if head[10:12] == "02" else "little"
+    built_for = int.from_bytes(bytes.fromhex(head[36:40]), order)  # type: ignore[arg-type]
+    return MACHINES.get(machine, built_for) != built_for
 
 
 async def changes(shop: Workshop, project: Project) -> Changes:
