@@ -174,8 +174,8 @@ class Bot:
             self._group,
             hold=self._dispatcher.hold,
             release=self._dispatcher.release,
-            occupy=self._dispatcher.quarantine,
-            vacate=self._dispatcher.reopen,
+            occupy=self._dispatcher.occupy,
+            vacate=self._dispatcher.vacate,
             announced=self._delivery.poke,
             failed=self._ledger.failed,
         )

@@ -10,16 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from bot.commands import parse, projectwords
+from bot.commands import parse, projectwords, words
 from bot.commands.model import Asker, CommandCall, Desk, Invocation, Names, Option, Reply
 from bot.commands.phrases import code
+from bot.commands.projects import NEW
+from bot.commands.registry import allowed, needed
 from bot.errors import UserError
 from bot.projects import inspection, sshconfig
-from bot.projects.errors import CredentialsNeeded, NotReady
+from bot.projects.errors import CredentialsNeeded, NameTaken, NotReady
 from bot.projects.inspection import Tree
 from bot.projects.keys import put
 from bot.projects.model import Order, Project, ProjectState, Resources
 from bot.projects.provisioner import Provisioner
+from bot.projects.thorough import finished
 from bot.projects.truth import Truth
 from bot.projects.upkeep import Upkeep
 from bot.projects.workshop import Progress, Workshop
@@ -95,17 +98,27 @@ class ProjectDesk:
             return self._ready(project, time.monotonic() - began)
 
         job = self._job("provision", f"new project {name}", name, asker, _text(invocation), work, undoes=True)
-        run = await self._chores.begin(replace(job, over=lambda ok: self._over(name, asker.session, before, ok)))
+        try:
+            if await self._shop.registry.get(name) is not None:
+                raise NameTaken(name=name)
+            run = await self._chores.begin(replace(job, over=lambda ok: self._over(name, asker.session, before, ok)))
+        except UserError:
+            await self._store.sessions.rebind(asker.session, name, before)
+            raise
         return Reply(f"Run {run} makes project `{name}`. `stop` ends it and removes what it made.")
 
     async def repeat(self, invocation: Invocation, record: RunRecord, desk: Desk) -> Reply:
         """`retry` of a run that was no turn: go on where it waited for credentials, else the command once more."""
         project = await self._shop.registry.get(record.project or "")
-        if record.kind == "provision" and project is not None and project.state is ProjectState.AWAITING:
+        waits = project is not None and project.state is ProjectState.AWAITING
+        if waits and project is not None and record.kind == "provision" and allowed(invocation.asker.role, NEW, {}):
             return await self._resume(project, invocation.asker)
         call = parse(record.prompt, self._names())
         if not isinstance(call, CommandCall):
             return Reply(f"`{record.prompt}` is no command any more; nothing was done.", ok=False)
+        role = invocation.asker.role
+        if not allowed(role, call.command, call.args):
+            return Reply(words.not_allowed(call.command, needed(call.command, call.args)), ok=False)
         if record.kind == "provision":
             await self._store.sessions.bind(invocation.asker.session, record.project)
         return await call.command.handler(replace(invocation, command=call.command, args=call.args), desk)
@@ -292,11 +305,10 @@ class ProjectDesk:
     async def _delete(self, project: Project, purge: bool, progress: Progress) -> str:
         progress.begin("deleting")
         # From here on it is finished even if it is stopped: half a project is none.
-        deleted = await asyncio.shield(asyncio.ensure_future(self._care.delete(project, purge=purge)))
+        deleted = await finished(self._care.delete(project, purge=purge))
         progress.done("deleted")
         if deleted.left:
             raise NotReady(name=project.name, reason=f"not all of it could be removed: {'; '.join(deleted.left)}")
-        await asyncio.to_thread(self._secrets.forget, project_scope(project.name))
         where = f"is in `{deleted.trash}` for 7 days" if deleted.trash else f"stays in `{project.source}`"
         return f"`{project.name}` is deleted. Its source {where}."
 
@@ -312,6 +324,9 @@ class ProjectDesk:
     async def unset(self, invocation: Invocation) -> Reply:
         name, key = str(invocation.args["name"]), str(invocation.args["key"])
         await asyncio.to_thread(self._secrets.unset, project_scope(name), key)
+        project = await self._shop.registry.get(name)
+        if project is not None and project.state is ProjectState.READY:
+            await self._shop.git_directory(project)  # containers see that it is gone
         return Reply(f"`{key}` of `{name}` is forgotten.")
 
     # ------------------------------------------------------------ parts

@@ -60,10 +60,20 @@ class ProjectSide:
             install=install,
             settings=settings,
             secrets_of=lambda name: around.secrets.read(project_scope(name)),
+            forget_secrets=lambda name: around.secrets.forget(project_scope(name)),
         )
         self._provisioner = Provisioner(self.shop)
         self._care = Upkeep(self.shop, self._provisioner)
-        self.truth = Truth(self.shop, self._provisioner, self._care, self._tell, self._is_live, self._is_used)
+        self.truth = Truth(
+            self.shop,
+            self._provisioner,
+            self._care,
+            self._tell,
+            self._is_live,
+            self._is_used,
+            lambda name: self._chores is None or self._chores.claim(name),
+            lambda name: None if self._chores is None else self._chores.disclaim(name),
+        )
         self.names = Names(agents=agents)
         self._chores: Chores | None = None
 

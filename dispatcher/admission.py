@@ -32,6 +32,7 @@ class Admission:
         self._holders: dict[str, Ticket] = {}  # by workspace
         self._line: list[Ticket] = []
         self._quarantined: dict[str, str] = {}  # workspace → why
+        self._occupied: dict[str, str] = {}  # workspace → by what
 
     def request(
         self, session: str, workspace: str, *, granted: Callable[[], None], moved: Callable[[], None]
@@ -61,6 +62,14 @@ class Admission:
         if self._quarantined.pop(workspace, None) is not None:
             self._settle()
 
+    def occupy(self, workspace: str, why: str) -> None:
+        """Keep runs out of a workspace while something else is done there."""
+        self._occupied[workspace] = why
+
+    def vacate(self, workspace: str) -> None:
+        if self._occupied.pop(workspace, None) is not None:
+            self._settle()
+
     def is_quarantined(self, workspace: str) -> bool:
         return workspace in self._quarantined
 
@@ -73,8 +82,9 @@ class Admission:
         return self._slots - len(self._holders)
 
     def _ahead(self, ticket: Ticket) -> str:
-        if ticket.workspace in self._quarantined:
-            return self._quarantined[ticket.workspace]
+        for closed in (self._quarantined, self._occupied):
+            if ticket.workspace in closed:
+                return closed[ticket.workspace]
         holder = self._holders.get(ticket.workspace)
         return holder.session if holder else ""
 
@@ -88,7 +98,7 @@ class Admission:
         for ticket in list(self._line):
             if self.free <= 0:
                 return
-            if ticket.workspace in self._holders or ticket.workspace in self._quarantined:
+            if any(ticket.workspace in each for each in (self._holders, self._quarantined, self._occupied)):
                 continue
             ticket.admitted = True
             self._holders[ticket.workspace] = ticket

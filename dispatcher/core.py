@@ -166,6 +166,13 @@ class Dispatcher:
     def quarantine(self, workspace: str, why: str) -> None:
         self._line.admission.quarantine(workspace, why)
 
+    def occupy(self, workspace: str, why: str) -> None:
+        """Let runs for this workspace wait (its project is being made anew) until `vacate`."""
+        self._line.admission.occupy(workspace, why)
+
+    def vacate(self, workspace: str) -> None:
+        self._line.admission.vacate(workspace)
+
     def reopen(self, workspace: str) -> None:
         """Processes of a run that could not be killed are gone after all."""
         self._line.admission.reopen(workspace)

@@ -305,6 +305,7 @@ def workshop(place: Path, certificates: Sequence[Path] = (), **settings: Any) ->
         install,
         chosen,
         lambda name: {},
+        lambda name: None,
     )
 
 

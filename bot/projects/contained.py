@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from bot.projects.attached import Attached, told
 from bot.projects.engine import Engine
 from bot.projects.errors import EngineRefused, EngineUnreachable
 from bot.projects.hardening import Container
+from bot.projects.thorough import finished
 
 log = logging.getLogger(__name__)
 
@@ -124,9 +126,9 @@ async def launch(
 
     Raises EngineUnreachable, EngineRefused.
     """
-    made = await engine.create(container)
     attached: Attached | None = None
     try:
+        made = await engine.create(container)
         # Before it starts: later, its first output would be lost.
         attached = await Attached.connect(await engine.attach(made), limit)
         identity = Identity(procfs.boot_id(), 0, 0, METHOD, container.name)
@@ -137,7 +139,9 @@ async def launch(
     except BaseException:
         if attached is not None:
             attached.let_go()
-        await asyncio.shield(asyncio.ensure_future(_discard(engine, made)))
+        # By its name: a creation that is cancelled is made all the same, and nobody was told its id.
+        with contextlib.suppress(asyncio.CancelledError):
+            await finished(_discard(engine, container.name))
         raise
     given = [(path, 0o600, base64.b64encode(content).decode()) for path, content in (files or {}).items()]
     process.stdin.write(told(argv, env, cwd, given))

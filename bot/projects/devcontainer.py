@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ def read(text: str) -> DevContainer:
         return DevContainer(env={}, warnings=("devcontainer.json cannot be read; it is ignored.",))
     if not isinstance(found, dict):
         return DevContainer(env={}, warnings=("devcontainer.json holds no object; it is ignored.",))
-    ignored = sorted(_shown(key, 40) for key in found if key not in SAFE)
+    ignored = sorted([*(_shown(key, 40) for key in found if key not in SAFE), *_lost(found)])
     shown = ", ".join(f"`{key}`" for key in ignored[:8]) + (" …" if len(ignored) > 8 else "")
     warnings = (f"Of devcontainer.json these are ignored: {shown}.",) if ignored else ()
     return DevContainer(
@@ -48,6 +48,18 @@ def read(text: str) -> DevContainer:
         command=_command(found.get("postCreateCommand")),
         warnings=warnings,
     )
+
+
+def _lost(found: Mapping[str, Any]) -> Iterator[str]:
+    """What is read of, but not whole: another container's port, an editor's variable, several commands at once."""
+    ports, env, command = (found.get(key) for key in ("forwardPorts", "remoteEnv", "postCreateCommand"))
+    kept = _ports(ports)
+    if ports and not (isinstance(ports, list) and all(port in kept for port in ports)):
+        yield "forwardPorts (in part)"
+    if env and not (isinstance(env, dict) and len(_env(env)) == len(env)):
+        yield "remoteEnv (in part)"
+    if command and not _command(command):
+        yield "postCreateCommand (its form)"
 
 
 def _shown(text: str, most: int) -> str:

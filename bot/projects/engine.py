@@ -6,6 +6,7 @@ The engine must be on this machine: sources are bind mounts, and a container's i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bot.projects import hardening
 from bot.projects.imageplan import Recipe
 from bot.projects.observed import EngineInfo, Event, Seen
+from bot.projects.thorough import finished
 
 if TYPE_CHECKING:
     from bot.projects.sdk.calls import Sdk
@@ -180,13 +182,8 @@ class Engine:
             # The engine goes on with what it was asked. Whoever undoes it must find it done.
             if on_cancel is not None:
                 on_cancel()
-            while not task.done():
-                try:
-                    await asyncio.wait({task})
-                except asyncio.CancelledError:
-                    continue
-            if not task.cancelled():
-                task.exception()  # looked at, so that nobody warns of it
+            with contextlib.suppress(Exception):
+                await finished(task)
             raise
 
     def _work(self, work: Callable[[Sdk], T]) -> T:

@@ -63,18 +63,26 @@ def prepare(
     if not named:
         (directory / NAMED).unlink(missing_ok=True)
     if url.scheme == "ssh":
-        lines = host_lines(url, known_hosts)
-        if not lines:
-            port = f"-p {url.port} " if url.port else ""
-            raise HostUnknown(host=url.host, command=f"ssh-keyscan {port}{url.host.strip('[]')}")
-        put(directory / "known_hosts", "".join(f"{line}\n" for line in lines).encode(), 0o644, owner)
-    elif TOKEN in secrets:
-        put(directory / "token", f"{secrets[TOKEN]}\n".encode(), 0o400, owner)
+        _pin(directory, url, known_hosts, owner)
     else:
-        (directory / "token").unlink(missing_ok=True)
-        put(directory / "token", b"\n", 0o400, owner)  # askpass reads it; git hears that nothing is known
+        _hand_over(directory, url, secrets.get(TOKEN, ""), owner)
     own(directory, owner)
     return directory
+
+
+def _pin(directory: Path, url: GitUrl, known_hosts: Sequence[Path], owner: Owner) -> None:
+    lines = host_lines(url, known_hosts)
+    if not lines:
+        port = f"-p {url.port} " if url.port else ""
+        raise HostUnknown(host=url.host, command=f"ssh-keyscan {port}{url.host.strip('[]')}")
+    put(directory / "known_hosts", "".join(f"{line}\n" for line in lines).encode(), 0o644, owner)
+
+
+def _hand_over(directory: Path, url: GitUrl, token: str, owner: Owner) -> None:
+    """The token, empty where there is none, and the one host that is to be told it (docker/base/lib/askpass)."""
+    host = url.host if url.port is None else f"{url.host}:{url.port}"
+    put(directory / "host", f"{host}\n".encode(), 0o644, owner)
+    put(directory / "token", f"{token}\n".encode(), 0o400, owner)
 
 
 def forget(keys: KeyDirectory) -> None:
@@ -86,6 +94,7 @@ def host_lines(url: GitUrl, files: Iterable[Path]) -> list[str]:
     bare = url.host.strip("[]").lower()  # as ssh looks it up
     name = f"[{bare}]:{url.port}" if url.port and url.port != 22 else bare
     found: list[str] = []
+    revoked: set[str] = set()  # keys that somebody marked as stolen: never to be met with again
     for path in files:
         try:
             lines = path.expanduser().read_text(encoding="utf-8", errors="replace").splitlines()
@@ -93,9 +102,11 @@ def host_lines(url: GitUrl, files: Iterable[Path]) -> list[str]:
             continue
         for line in lines:
             words = line.split()
+            if len(words) >= 4 and words[0] == "@revoked":  # for whichever host: the stricter reading
+                revoked.add(words[3])
             if len(words) >= 3 and not words[0].startswith(("#", "@")) and _names(words[0], name):
                 found.append(f"{name} {words[1]} {words[2]}")
-    return list(dict.fromkeys(found))
+    return [line for line in dict.fromkeys(found) if line.split()[2] not in revoked]
 
 
 def _names(pattern: str, name: str) -> bool:

@@ -18,7 +18,7 @@ from bot.projects.model import Owner, Stack
 
 REPOSITORY = "tugbot"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s.+?-----END CERTIFICATE-----", re.DOTALL)
-_PACKAGE = re.compile(r"(?P<kind>npm|pip):(?P<what>[A-Za-z0-9@._/\[\]=<>~^-]{1,200})", re.ASCII)
+_PACKAGE = re.compile(r"(?P<kind>npm|pip):(?P<what>[A-Za-z0-9@][A-Za-z0-9@._/\[\]=<>~^-]{0,199})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

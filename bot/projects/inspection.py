@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bot.projects.errors import NotReady
@@ -12,6 +13,7 @@ from bot.projects.workshop import Workshop
 PATIENCE = 60.0  # seconds
 SHOWN = 20  # files and commits that are listed
 MACHINES = {"x86_64": 62, "aarch64": 183, "armv7l": 40, "riscv64": 243, "ppc64le": 21, "s390x": 22}  # elf.h, EM_*
+_ELF = re.compile(r"7f454c46[0-9a-f]{32}")
 MARK = "\x1e"
 
 _GIT = " ".join(("git", *SAFE))
@@ -19,11 +21,11 @@ _STATUS = rf"""
 cd /workspace
 {_GIT} symbolic-ref --quiet --short HEAD || {_GIT} rev-parse --short HEAD
 printf '\036'
-{_GIT} log -1 --format='%h %s' 2>/dev/null | head -c 200 || true
+{_GIT} log -1 --format='%h %s' 2>/dev/null | tr -d '\036' | head -c 200 || true
 printf '\036'
 {_GIT} status --porcelain --ignore-submodules=all | head -n 2000
 printf '\036'
-{_GIT} log --branches --not --remotes --format='%h %s' 2>/dev/null | head -n 200 || true
+{_GIT} log --branches --not --remotes --format='%h %s' 2>/dev/null | tr -d '\036' | head -n 200 || true
 printf '\036'
 uname -m
 [ -d node_modules ] && find node_modules -maxdepth 6 -name '*.node' -type f 2>/dev/null | head -n 50 |
@@ -80,10 +82,10 @@ def is_foreign(head: str, machine: str) -> bool:
 
     `head`: its first 20 bytes, in hexadecimal. ELF has the machine at byte 18, in the order that byte 5 names.
     """
-    if not head.startswith("7f454c46"):
+    if not _ELF.fullmatch(head):
         return True  # of macOS, of Windows, or nothing at all
     order = "big" if head[10:12] == "02" else "little"
-    built_for = int.from_bytes(bytes.fromhex(head[36:40]), order)  # type: ignore[arg-type]
+    built_for = int.from_bytes(bytes.fromhex(head[36:40]), "big" if order == "big" else "little")
     return MACHINES.get(machine, built_for) != built_for
 
 
@@ -106,6 +108,7 @@ async def _parts(shop: Workshop, project: Project, script: str, count: int) -> l
 
 
 async def _said(shop: Workshop, project: Project, script: str) -> Said:
+    await shop.check_source(project)
     try:
         said = await shop.git.run(project, project.image, script, seconds=PATIENCE)
     except TimedOut:
@@ -117,4 +120,4 @@ async def _said(shop: Workshop, project: Project, script: str) -> Said:
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.splitlines() if line.strip())
+    return tuple(line for line in text.split("\n") if line.strip())

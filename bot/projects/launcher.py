@@ -9,10 +9,11 @@ from pathlib import Path
 
 from bot.agents.base import Identity, KillReport, LaunchFailed, Process, Spawn
 from bot.agents.containment import procfs
+from bot.errors import UserError
 from bot.projects import egress, hardening
 from bot.projects.contained import METHOD, end, launch
 from bot.projects.engine import Engine
-from bot.projects.errors import EngineRefused, EngineUnreachable
+from bot.projects.errors import EngineUnreachable
 from bot.projects.model import HOME, WORKSPACE, Project
 from bot.projects.workshop import Workshop
 
@@ -34,6 +35,7 @@ class RunLauncher:
         """What the spawn says of paths on this machine means nothing inside; its files and logins go along."""
         shop, project = self._shop, self._project
         try:
+            await shop.check_source(project)
             network, env, dns = await self._network()
             container = hardening.run_container(
                 shop.install,
@@ -64,7 +66,7 @@ class RunLauncher:
                 contained=spawn.contained,
                 limit=spawn.stdout_limit,
             )
-        except (EngineRefused, EngineUnreachable) as exc:
+        except UserError as exc:
             raise LaunchFailed(agent=Path(spawn.argv[0]).name, reason=str(exc)) from exc
 
     async def kill_leftover(self, identity: Identity) -> KillReport:

@@ -12,6 +12,7 @@ from bot.projects.keys import KeyDirectory
 from bot.projects.model import USER
 
 PATIENCE = 20.0  # seconds from the container's start to a login
+STDERR = 4096  # bytes of it that are looked at
 STEP = 0.02
 
 
@@ -66,11 +67,13 @@ async def _logs_in(port: int, keys: KeyDirectory) -> str:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        _, errors = await process.communicate()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        raise
+        assert process.stderr is not None
+        errors = await process.stderr.read(STDERR)  # what greets people there is anyone's, and may never end
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
     return "" if process.returncode == 0 else errors.decode(errors="replace").strip()[-300:] or "it refused the login"
 
 

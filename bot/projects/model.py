@@ -115,8 +115,11 @@ class Registry(Protocol):
         """Insert it, with the first of `ports` that no project has. Raises NameTaken, PortsExhausted."""
         ...
 
-    async def change(self, project: Project) -> None:
-        """Write all columns but id and port; nothing where it is gone. Raises NameTaken for another's name."""
+    async def change(self, project: Project, fields: Sequence[str] = ()) -> None:
+        """Write these fields of it, or all; never id, name and port. Nothing where it is gone.
+
+        Whoever writes all must be alone with it: what others changed meanwhile would be undone.
+        """
         ...
 
     async def remove(self, project: int) -> None:

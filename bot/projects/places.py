@@ -13,6 +13,7 @@ from bot.projects.errors import PathRefused
 from bot.projects.keys import own
 from bot.projects.model import Owner, Project
 
+TRASH = ".tugbot-trash"  # beside sources, so that moving one there is one rename
 EXISTS = "it exists already, and what exists is never touched; give another name, or `--path`"
 _GENERATION = 0x80087601  # FS_IOC_GETVERSION of linux/fs.h: _IOR('v', 1, long)
 
@@ -55,6 +56,15 @@ def _checked(wanted: Path, roots: Sequence[Path], data: Path) -> Path:
     if not place.parent.is_dir() and place.parent not in allowed:
         raise PathRefused(path=wanted, reason=f"`{place.parent}` does not exist")
     return place
+
+
+def check_apart(place: Path, sources: Sequence[Path]) -> None:
+    """Raises PathRefused for a place inside another project: what runs there could put a link in its way."""
+    for source in sources:
+        if place.is_relative_to(source) or source.is_relative_to(place):
+            raise PathRefused(path=place, reason=f"another project lies in `{source}`")
+    if TRASH in place.parts:
+        raise PathRefused(path=place, reason=f"`{TRASH}` is where deleted sources go")
 
 
 def make(path: Path, owner: Owner) -> str:

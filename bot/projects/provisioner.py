@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import socket
@@ -16,7 +17,9 @@ from bot.projects.checkout import Checkout
 from bot.projects.errors import CredentialsNeeded, IdentityMissing, ProvisioningFailed
 from bot.projects.model import Order, Project, ProjectState, Resources
 from bot.projects.observed import EngineInfo
+from bot.projects.thorough import finished, in_thread
 from bot.projects.workshop import Progress, Workshop
+from dispatcher.model import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +71,15 @@ class Provisioner:
         exception: CredentialsNeeded leaves a project that waits for them.
         """
         progress.begin("checking")
-        project = await self._reserve(order, run)
+        wanted = await self._checked(order, run)
+        project = await self._reserve(wanted)
         progress.done("checked")
         return await self._go_on(Making(project, progress), self.steps)
 
     async def resume(self, project: Project, run: int, progress: Progress) -> Project:
         """Go on with one that waited for credentials."""
-        project = await self._shop.changed(project, state=ProjectState.RESERVED, run=run, expires_at=None)
-        return await self._go_on(Making(project, progress), self.steps[1:])
+        project = replace(project, state=ProjectState.RESERVED, run=run, expires_at=None)
+        return await self._go_on(Making(project, progress), (Step("login", self._resumed), *self.steps[1:]))
 
     async def undo(self, project: Project) -> Undone:
         """Remove everything that was made for it, and last its record. Twice is as good as once."""
@@ -86,7 +90,7 @@ class Provisioner:
             try:
                 async with asyncio.timeout(UNDO_PATIENCE):
                     await step.undo(project)
-            except (UserError, OSError, TimeoutError) as exc:
+            except (UserError, OSError, TimeoutError, StoreUnavailable) as exc:
                 log.warning("undoing %s of %s: %s", step.name, project.name, exc)
                 left.append(f"{step.name} ({exc})")
         if not left:
@@ -115,7 +119,10 @@ class Provisioner:
         except BaseException:
             making.progress.begin("undoing")
             # Not to be cancelled by anyone: half an undo is the state that must never be.
-            undone = await _uncancelled(self.undo(making.project))
+            undoing = asyncio.ensure_future(self.undo(making.project))
+            with contextlib.suppress(asyncio.CancelledError):  # the exception that is being handled answers it
+                await finished(undoing)
+            undone = undoing.result()
             for left in undone.left:
                 making.progress.say(f"Could not be removed yet: {left}. The next start tries again.")
             if not undone.left:
@@ -125,7 +132,17 @@ class Provisioner:
 
     # ------------------------------------------------------------ before anything is made
 
-    async def _reserve(self, order: Order, run: int) -> Project:
+    async def _reserve(self, wanted: Project) -> Project:
+        """Take name and port; given back if the answer comes too late for whoever asked."""
+        reserving = asyncio.ensure_future(self._shop.registry.reserve(wanted, await self._ports()))
+        try:
+            return await finished(reserving)
+        except asyncio.CancelledError:
+            if not reserving.cancelled() and reserving.exception() is None:
+                await finished(self._shop.registry.remove(wanted.id))
+            raise
+
+    async def _checked(self, order: Order, run: int) -> Project:
         shop, settings = self._shop, self._shop.settings
         names.check(order.name)
         url = giturl.parse(order.git_url, settings.protocols) if order.git_url else None
@@ -136,9 +153,10 @@ class Provisioner:
         root = settings.root.expanduser()
         wanted = order.path or root / order.name
         source = places.check(wanted, (root, *settings.allowed_roots), shop.data)
+        places.check_apart(source, [project.source for project in await shop.registry.all()])
         resources = await self._resources(order)
         now = shop.now()
-        project = Project(
+        return Project(
             id=secrets.randbits(48),
             name=order.name,
             state=ProjectState.RESERVED,
@@ -157,7 +175,6 @@ class Provisioner:
             run=run,
             asked_for=asked_for,
         )
-        return await shop.registry.reserve(project, await self._ports())
 
     async def _ports(self) -> Sequence[int]:
         taken = {project.port for project in await self._shop.registry.all()}
@@ -177,9 +194,13 @@ class Provisioner:
 
     # ------------------------------------------------------------ steps
 
+    async def _resumed(self, making: Making) -> str:
+        await self._shop.registry.change(making.project)
+        return ""
+
     async def _workspace(self, making: Making) -> str:
         project = making.project
-        mark = await asyncio.to_thread(places.make, project.source, project.owner)
+        mark = await in_thread(places.make, project.source, project.owner)
         making.project = replace(project, source_mark=mark)  # first here: the undo of this step must know it
         await self._shop.registry.change(making.project)
         return "workspace"
@@ -215,7 +236,7 @@ class Provisioner:
 
     async def _keys(self, making: Making) -> str:
         project = making.project
-        await asyncio.to_thread(self._shop.keys(project.name).write, project.port, project.owner)
+        await in_thread(self._shop.keys(project.name).write, project.port, project.owner)
         return "keys"
 
     async def _container(self, making: Making) -> str:
@@ -282,16 +303,6 @@ def _check(wanted: Resources, info: EngineInfo) -> None:
 def _named(step: Step, exc: UserError) -> UserError:
     """The step in front of the reason; what waits for credentials keeps its kind."""
     return exc if isinstance(exc, CredentialsNeeded) else ProvisioningFailed(step=step.name, reason=str(exc))
-
-
-async def _uncancelled(work: Awaitable[Undone]) -> Undone:
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            continue  # whoever cancels us is answered by the exception that is being handled
-    return task.result()
 
 
 def _unused(candidates: Sequence[int]) -> Sequence[int]:

@@ -19,6 +19,7 @@ from bot.projects.observed import Seen
 from bot.projects.provisioner import Provisioner
 from bot.projects.upkeep import Upkeep
 from bot.projects.workshop import Workshop
+from dispatcher.model import Fenced
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class Truth:
         tell: Tell,
         is_live: Callable[[int], bool],  # whether a run of this number is under way in this process
         is_used: Callable[[str], bool],  # whether somebody works in the project of this name
+        claim: Callable[[str], bool] = lambda name: True,  # whether nobody else does something with it, until …
+        disclaim: Callable[[str], None] = lambda name: None,  # … this
     ) -> None:
         self._shop = shop
         self._provisioner = provisioner
@@ -54,6 +57,8 @@ class Truth:
         self._tell = tell
         self._is_live = is_live
         self._is_used = is_used
+        self._claim = claim
+        self._disclaim = disclaim
         self._recovered = False
         self._poked = asyncio.Event()
         self.trouble = ""  # why the engine cannot be asked; "": it can
@@ -73,8 +78,11 @@ class Truth:
             except EngineUnreachable as exc:
                 self.trouble = str(exc)
                 await asyncio.sleep(EVERY / 6)
-            except (UserError, OSError) as exc:
-                log.warning("looking after the projects: %s", exc)
+            except Fenced:
+                raise
+            except Exception as exc:
+                # A full disk, an answer nobody foresaw: in the bot's task group it would end every session's work.
+                log.warning("looking after the projects: %s", exc, exc_info=not isinstance(exc, UserError))
                 await asyncio.sleep(EVERY)
 
     def poke(self) -> None:
@@ -89,7 +97,8 @@ class Truth:
             return 0
         if not self._recovered:
             await self.recover(projects)
-            projects = await self._shop.registry.all()
+        await self._finish(projects)
+        projects = await self._shop.registry.all()
         found = await self._containers()
         known = {str(project.id) for project in projects}
         self.foreign = tuple(seen.name for number, seen in sorted(found.items()) if number not in known)
@@ -99,24 +108,50 @@ class Truth:
         return len(projects)
 
     async def recover(self, projects: Sequence[Project]) -> None:
-        """After a crash: finish what was being undone or deleted, end runs that nobody watches."""
+        """After a crash: finish what was being exchanged, end runs that nobody watches."""
         for project in projects:
-            if project.state is ProjectState.RESERVED and not (project.run and self._is_live(project.run)):
-                await self._provisioner.undo(project)
-            elif project.state is ProjectState.DELETING:
-                await self._care.delete(project, purge=False)
-            elif project.state is ProjectState.READY:
-                await self._care.finish_exchange(project)
+            if project.state is ProjectState.READY:
+                await self._try(self._care.finish_exchange(project))
+        used = {str(project.id) for project in projects if self._is_used(project.name)}
         for role in ("run", "git"):
             ours = {hardening.LABEL: self._shop.install, hardening.ROLE: role}
             for seen in await self._shop.engine.containers(ours):
-                run = seen.labels.get(hardening.RUN, "")
-                if not (run.isdigit() and self._is_live(int(run))):
-                    await self._shop.engine.kill(seen.id)
-                    await self._shop.engine.remove(seen.id)
+                run, project_id = seen.labels.get(hardening.RUN, ""), seen.labels.get(hardening.PROJECT, "")
+                if project_id not in used and not (run.isdigit() and self._is_live(int(run))):
+                    await self._try(self._shop.engine.remove(seen.id))
         roots = {project.source.parent for project in projects} | {self._shop.settings.root.expanduser()}
-        await asyncio.to_thread(upkeep.empty_trash, sorted(roots))
+        await self._try(asyncio.to_thread(upkeep.empty_trash, sorted(roots)))
         self._recovered = True
+
+    async def _try(self, work: Awaitable[object]) -> None:
+        """One thing that cannot be mended must not keep the others from it."""
+        try:
+            await work
+        except EngineUnreachable:
+            raise
+        except (UserError, OSError) as exc:
+            log.warning("mending what an earlier start left: %s", exc)
+
+    async def _finish(self, projects: Sequence[Project]) -> None:
+        """Undo or delete what nobody is at any more: a crash cut it off, or the engine did not answer then."""
+        for project in projects:
+            if project.state is ProjectState.RESERVED:
+                await self._alone(project, self._provisioner.undo)
+            elif project.state is ProjectState.DELETING:
+                await self._alone(project, lambda each: self._care.delete(each, purge=False))
+
+    async def _alone(self, project: Project, work: Callable[[Project], Awaitable[object]]) -> bool:
+        """Do `work` if nobody else is at the project and it still is as it was read; whether it was done."""
+        if not self._claim(project.name):
+            return False
+        try:
+            now = await self._shop.registry.get(project.name)
+            if now is None or (now.id, now.state) != (project.id, project.state):
+                return False
+            await work(now)
+            return True
+        finally:
+            self._disclaim(project.name)
 
     async def conditions(self, projects: Sequence[Project]) -> Sequence[Condition]:
         """Of projects that are ready. Raises EngineUnreachable."""
@@ -153,10 +188,15 @@ class Truth:
         for project in await self._shop.registry.all():
             waits = project.state is ProjectState.AWAITING
             if waits and (project.expires_at or 0) <= self._shop.now():
-                await self._provisioner.undo(project)
-                await self._tell(
-                    project, f"Nobody gave project `{project.name}` a login for its repository in time; it is undone."
-                )
+                await self._alone(project, self._expired)
+
+    async def _expired(self, project: Project) -> None:
+        if (await self._provisioner.undo(project)).left:
+            return  # it is tried again
+        await asyncio.to_thread(self._shop.forget_secrets, project.name)
+        await self._tell(
+            project, f"Nobody gave project `{project.name}` a login for its repository in time; it is undone."
+        )
 
     async def _something(self) -> None:
         """Until the engine says something about a container of ours, or ends."""

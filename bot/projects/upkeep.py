@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.errors import UserError
 from bot.projects import hardening, inspection, places, stacks
+from bot.projects.errors import NotReady
 from bot.projects.model import Project, ProjectState, Resources
+from bot.projects.observed import Seen
 from bot.projects.provisioner import Provisioner
+from bot.projects.thorough import finished
 from bot.projects.workshop import Progress, Workshop
+from dispatcher.model import StoreUnavailable
 
-TRASH = ".tugbot-trash"  # beside the source, so that moving it there is one rename
+log = logging.getLogger(__name__)
+
 TRASH_DAYS = 7
 DAY = 86_400
 
@@ -70,48 +77,64 @@ class Upkeep:
 
     async def _exchange(self, project: Project, progress: Progress, **columns: object) -> Project:
         shop, name = self._shop, self._shop.container_name(project)
-        old = f"{name}-old"
         async with shop.alone(project.name):
             progress.begin("container")
+            await self._finish_exchange(project)
             await self.end_runs(project)
             had = await shop.container(project)
-            new = await shop.changed(project, **columns)
+            new = replace(project, **columns)  # type: ignore[arg-type]
             try:
                 if had is not None:
                     await shop.engine.stop(had.id)
-                    await shop.engine.rename(had.id, old)
+                    await shop.engine.rename(had.id, f"{name}-old")
                 await shop.make_container(new)
                 progress.done("container")
                 progress.begin("ssh")
                 seconds = await shop.wait_for_ssh(new)
                 progress.done(f"ssh answers ({seconds:.1f} s)")
+                await finished(shop.changed(new, **columns))
             except BaseException:
-                await asyncio.shield(asyncio.ensure_future(self._put_back(project, name, had.id if had else "")))
+                with contextlib.suppress(asyncio.CancelledError):
+                    await finished(self._put_back(project, tuple(columns), name, had))
                 raise
             if had is not None:
-                await shop.engine.remove(had.id)
+                await finished(shop.engine.remove(had.id))
         return new
 
     async def finish_exchange(self, project: Project) -> None:
         """After a crash between two containers: the old one goes if there is a new one, else it comes back."""
+        async with self._shop.alone(project.name):
+            await self._finish_exchange(project)
+
+    async def _finish_exchange(self, project: Project) -> None:
         name = self._shop.container_name(project)
         old = await self._shop.engine.see(f"{name}-old")
         if old is None:
             return
-        if await self._shop.engine.see(name) is None:
-            await self._shop.engine.rename(old.id, name)
-            await self._shop.engine.start(old.id)
-        else:
+        new = await self._shop.engine.see(name)
+        if new is not None and new.image == project.image:
             await self._shop.engine.remove(old.id)
+            return
+        if new is not None:  # of an exchange that was never recorded
+            await self._shop.engine.remove(new.id)
+        await self._shop.engine.rename(old.id, name)
+        await self._shop.engine.start(old.id)
 
-    async def _put_back(self, project: Project, name: str, old: str) -> None:
-        made = await self._shop.engine.see(name)
-        if made is not None and made.id != old:
-            await self._shop.engine.remove(made.id)
-        if old:
-            await self._shop.engine.rename(old, name)
-            await self._shop.engine.start(old)
-        await self._shop.registry.change(project)
+    async def _put_back(self, project: Project, fields: tuple[str, ...], name: str, had: Seen | None) -> None:
+        """The old container as it was. Never raises: what broke the exchange is to be told."""
+        try:
+            await self._shop.registry.change(project, fields)
+            made = await self._shop.engine.see(name)
+            if made is not None and (had is None or made.id != had.id):
+                await self._shop.engine.remove(made.id)
+            if had is None:
+                return
+            if made is None or made.id != had.id:
+                await self._shop.engine.rename(had.id, name)
+            if had.running:
+                await self._shop.engine.start(had.id)
+        except (UserError, StoreUnavailable) as exc:
+            log.warning("the old container of %s could not be put back: %s", project.name, exc)
 
     async def end_runs(self, project: Project) -> None:
         """Kill what runs beside the project's own container: agents that rest."""
@@ -122,6 +145,9 @@ class Upkeep:
 
     async def delete(self, project: Project, *, purge: bool) -> Deleted:
         """Everything but the source; with `purge` that goes to the trash. Goes on where a crash cut it off."""
+        if project.state is ProjectState.AWAITING:  # nothing was ever in its source
+            project = replace(project, image="")
+            return Deleted((await self._provisioner.undo(project)).left)
         project = await self._shop.changed(project, state=ProjectState.DELETING)
         trash = None
         if purge and project.source_mark and places.mark_of(project.source) == project.source_mark:
@@ -129,6 +155,7 @@ class Upkeep:
         await self._shop.write_ssh_config()
         undone = await self._provisioner.remove(project)
         if not undone.left:
+            await asyncio.to_thread(self._shop.forget_secrets, project.name)
             await self._forget_image(project.image)
         return Deleted(undone.left, trash)
 
@@ -142,8 +169,10 @@ class Upkeep:
 
 
 def _to_trash(project: Project, now: float) -> Path:
-    place = project.source.parent / TRASH
+    place = project.source.parent / places.TRASH
     place.mkdir(mode=0o700, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.geteuid():
+        raise NotReady(name=project.name, reason=f"`{place}` is not the bot's own directory; move it away")
     target = place / f"{project.name}-{int(now)}"
     os.rename(project.source, target)
     os.utime(target)
@@ -154,9 +183,10 @@ def empty_trash(roots: Sequence[Path], now: float | None = None) -> int:
     """Remove what has lain there for its days; how many sources."""
     oldest, count = (time.time() if now is None else now) - TRASH_DAYS * DAY, 0
     for root in roots:
-        for entry in (root / TRASH).glob("*-*") if (root / TRASH).is_dir() else ():
+        place = root / places.TRASH
+        for entry in place.glob("*-*") if place.is_dir() and not place.is_symlink() else ():
             stamp = entry.name.rpartition("-")[2]
             if stamp.isdigit() and int(stamp) < oldest and not entry.is_symlink():
-                shutil.rmtree(entry)
-                count += 1
+                shutil.rmtree(entry, ignore_errors=True)  # what cannot go today is tried at the next start
+                count += not entry.exists()
     return count

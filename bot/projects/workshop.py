@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from bot.projects import gitaccess, giturl, hardening, login, sshconfig
+from bot.errors import UserError
+from bot.projects import gitaccess, giturl, hardening, login, places, sshconfig
 from bot.projects.contained import launch
 from bot.projects.engine import Engine
 from bot.projects.errors import NoSuchProject, NotReady
@@ -21,6 +23,9 @@ from bot.projects.keys import KeyDirectory
 from bot.projects.model import HOME, WORKSPACE, Project, ProjectState, Registry
 from bot.projects.observed import Seen
 from bot.projects.settings import ProjectSettings
+from bot.projects.thorough import in_thread
+
+log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
@@ -45,6 +50,7 @@ class Workshop:
     install: str
     settings: ProjectSettings
     secrets_of: Callable[[str], Mapping[str, str]]  # of a project, by its name; read each time
+    forget_secrets: Callable[[str], None]  # of a project that is gone: another may get its name
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     now: Callable[[], float] = time.time
 
@@ -77,7 +83,7 @@ class Workshop:
 
     async def changed(self, project: Project, **columns: object) -> Project:
         new = replace(project, **columns)  # type: ignore[arg-type]
-        await self.registry.change(new)
+        await self.registry.change(new, tuple(columns))
         return new
 
     # ------------------------------------------------------------ parts
@@ -102,7 +108,7 @@ class Workshop:
         url = giturl.parse(project.git_url, (*self.settings.protocols, *giturl.ALWAYS))
         if url.scheme not in ("https", "ssh", "http"):
             return None
-        return await asyncio.to_thread(
+        return await in_thread(
             gitaccess.prepare,
             self.keys(project.name),
             url,
@@ -123,8 +129,19 @@ class Workshop:
         await self.engine.ensure_network(name, {hardening.LABEL: self.install})
         return name
 
+    async def check_source(self, project: Project) -> None:
+        """Raises NotReady where the place of the source holds something else by now: it is not to be mounted."""
+        if await in_thread(places.mark_of, project.source) != project.source_mark:
+            reason = f"`{project.source}` is not the directory that was made for it any more"
+            raise NotReady(name=project.name, reason=reason)
+
     async def make_container(self, project: Project) -> None:
         """Create and start what serves ssh."""
+        await self.check_source(project)
+        try:
+            await self.git_directory(project)  # secrets may have changed
+        except UserError as exc:
+            log.warning("the login of %s for its repository stays as it was: %s", project.name, exc)
         await self.network()
         container = hardening.project_container(
             self.install,
@@ -202,7 +219,7 @@ class Workshop:
         async with self.alone("ssh config"):  # a later reader of the registry must be the later writer as well
             projects = [project for project in await self.registry.all() if project.state is ProjectState.READY]
             blocks = [sshconfig.block(each.name, each.port, self.keys(each.name), each.forwards) for each in projects]
-            await asyncio.to_thread(sshconfig.write, self.ssh_config, blocks)
+            await in_thread(sshconfig.write, self.ssh_config, blocks)
 
 
 _WHY_NOT = {

@@ -35,6 +35,10 @@ class Book(Protocol):
     def end(self, run: int, outcome: Outcome) -> Awaitable[bool]: ...
 
 
+class ProjectBusy(UserError):
+    """Something is being done with `{name}` already; `status` shows it. Nothing was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be done, for whom."""
@@ -87,10 +91,23 @@ class Chores:
         self._announced = announced
         self._failed = failed
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._claimed: set[str] = set()
         self.live: dict[int, Chore] = {}
 
+    def claim(self, project: str) -> bool:
+        """Whether the project is nobody else's to work on, and from now on the caller's until `disclaim`."""
+        if project in self._claimed:
+            return False
+        self._claimed.add(project)
+        return True
+
+    def disclaim(self, project: str) -> None:
+        self._claimed.discard(project)
+
     async def begin(self, job: Job) -> int:
-        """Record it and let it work; its run's number. Raises StoreUnavailable."""
+        """Record it and let it work; its run's number. Raises ProjectBusy, StoreUnavailable."""
+        if not self.claim(job.project):
+            raise ProjectBusy(name=job.project)
         self._hold(job.session)
         try:
             run = await self._book.create(
@@ -102,6 +119,7 @@ class Chores:
                 prompt=job.text,
             )
         except BaseException:
+            self.disclaim(job.project)
             self._release(job.session)
             raise
         chore = self.live[run] = Chore(run, job, asyncio.get_running_loop().time())
@@ -173,6 +191,7 @@ class Chores:
             del self.live[chore.run]
             chore.over.set()
             self._vacate(f"project/{job.project}")
+            self.disclaim(job.project)
             self._release(job.session)
             self._announced()
 

@@ -17,6 +17,7 @@ from bot.store.rows import AnyRow
 from bot.store.tables import projects, sessions
 
 LISTS = ("stacks", "asked_for", "forwards")
+PARTS = {"resources": ("cpus", "memory"), "owner": ("uid", "gid")}  # fields that are several columns
 
 
 class Projects:
@@ -32,9 +33,8 @@ class Projects:
             raise PortsExhausted(first=FIRST, last=LAST)
         return replace(project, port=port)
 
-    async def change(self, project: Project) -> None:
-        if not await self._database.write("change_project", lambda connection: _change(connection, project)):
-            raise NameTaken(name=project.name)
+    async def change(self, project: Project, fields: Sequence[str] = ()) -> None:
+        await self._database.write("change_project", lambda connection: _change(connection, project, fields))
 
     async def remove(self, project: int) -> None:
         await self._database.write("remove_project", lambda connection: _remove(connection, project))
@@ -64,14 +64,11 @@ def _reserve(connection: Connection, project: Project, ports: Sequence[int]) -> 
     return port
 
 
-def _change(connection: Connection, project: Project) -> bool:
-    other = select(projects.c.id).where(projects.c.name == project.name, projects.c.id != project.id)
-    if connection.execute(other).first() is not None:
-        return False
+def _change(connection: Connection, project: Project, fields: Sequence[str]) -> None:
     columns = _columns(project)
-    del columns["id"], columns["port"]
-    connection.execute(update(projects).where(projects.c.id == project.id).values(**columns))
-    return True
+    wanted = {part for field in fields for part in PARTS.get(field, (field,))} or set(columns)
+    values = {name: columns[name] for name in wanted - {"id", "name", "port"}}
+    connection.execute(update(projects).where(projects.c.id == project.id).values(**values))
 
 
 def _remove(connection: Connection, project: int) -> None:

@@ -835,8 +835,11 @@ async def test_a_project_is_changed_and_keeps_its_port(store: AnyStore) -> None:
     )
     await store.projects.change(ready)
     assert await store.projects.get("one") == replace(ready, port=20_000)
-    with pytest.raises(NameTaken):
-        await store.projects.change(replace(ready, name="two"))
+    stale = replace(kept, used_at=9.0, resources=Resources(1.0, 1 << 30), image="stale", name="two")
+    await store.projects.change(stale, ("used_at", "resources"))
+    assert await store.projects.get("one") == replace(
+        ready, port=20_000, used_at=9.0, resources=Resources(1.0, 1 << 30)
+    )
     await store.projects.change(project("gone", 99))
     assert [each.name for each in await store.projects.all()] == ["one", "two"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.runs import words
-from bot.runs.chores import AT_ONCE, STOP_PATIENCE, UNDONE, Chores, Job
+from bot.runs.chores import AT_ONCE, STOP_PATIENCE, UNDONE, Chores, Job, ProjectBusy
 from bot.runs.progress import NEWS, Progress
 from dispatcher.model import Notice, Outcome, RunState, Stopped, StoreUnavailable
 from tests.virtual_time import run
@@ -560,3 +560,22 @@ def test_nothing_done_shows_nothing_and_remarks_stand_by_themselves() -> None:
     progress.say("a remark")
     progress.close()
     assert (shown.lines, shown.notices) == ([], ["a remark"])
+
+
+def test_a_project_is_one_chores_at_a_time() -> None:
+    """Two commands at once: the second is refused, and nothing of the first is touched."""
+
+    async def test(world: World) -> None:
+        await world.chores.begin(world.job(ready))
+        with pytest.raises(ProjectBusy):
+            await world.chores.begin(world.job(ready, session="web/2"))
+        assert not world.chores.claim("harbour")
+        assert world.balance == {f"hold {SESSION}": 1, "occupy project/harbour": 1}
+        await until_over(world)
+        await asyncio.sleep(0)
+        assert world.chores.claim("harbour")
+        world.chores.disclaim("harbour")
+
+    world = live(test)
+    assert world.is_settled()
+    assert len(world.book.ended) == 1

@@ -150,6 +150,23 @@ def test_the_command_is_a_line_for_the_shell_or_words_that_are_quoted(value: obj
     assert read(json.dumps({"postCreateCommand": value})).command == found
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("forwardPorts", [3000, "db:5432"], "forwardPorts (in part)"),
+        ("forwardPorts", 3000, "forwardPorts (in part)"),
+        ("forwardPorts", [3000, 3000], ""),
+        ("remoteEnv", {"A": "x", "B": "${localEnv:HOME}"}, "remoteEnv (in part)"),
+        ("remoteEnv", {"A": "x"}, ""),
+        ("postCreateCommand", {"server": "npm start"}, "postCreateCommand (its form)"),
+        ("postCreateCommand", "npm ci", ""),
+    ],
+)
+def test_what_is_taken_in_part_only_is_said(key: str, value: object, named: str) -> None:
+    wanted = (f"Of devcontainer.json these are ignored: `{named}`.",) if named else ()
+    assert read(json.dumps({key: value})).warnings == wanted
+
+
 def test_a_name_is_short_and_a_text() -> None:
     assert read(json.dumps({"name": "x" * 300})).name == "x" * 80
     assert read(json.dumps({"name": 7})).name == ""

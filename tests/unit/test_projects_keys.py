@@ -326,6 +326,13 @@ def test_the_lines_about_a_host(tmp_path: Path, url: GitUrl, line: str, found: l
     assert host_lines(url, [path]) == found
 
 
+@pytest.mark.parametrize("host", ["h.example", "*", "other.example"])
+def test_a_key_that_somebody_revoked_is_never_pinned(tmp_path: Path, host: str) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(f"h.example ssh-ed25519 AAAA\nh.example ssh-rsa BBBB\n@revoked {host} ssh-ed25519 AAAA\n")
+    assert host_lines(PLAIN, [path]) == ["h.example ssh-rsa BBBB"]
+
+
 def test_all_keys_of_a_host_from_all_files_each_once(tmp_path: Path) -> None:
     one, other = tmp_path / "1", tmp_path / "2"
     one.write_text(f"h.example ssh-ed25519 AAAA\n{hashed('h.example')} ssh-ed25519 AAAA x\n")
@@ -479,3 +486,29 @@ def test_a_damaged_id_is_never_replaced_by_another(tmp_path: Path, text: str) ->
     with pytest.raises(InstallDamaged, match="eight hexadecimal digits"):
         install_id(tmp_path)
     assert (tmp_path / "install").read_text() == text
+
+
+ASKPASS = Path(__file__).parents[2] / "docker" / "base" / "lib" / "askpass"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("Username for 'https://git.example.org:8443': ", True),
+        ("Password for 'https://x-access-token@git.example.org:8443': ", True),
+        ("Password for 'https://x-access-token@evil.example': ", False),
+        ("Password for 'https://git.example.org:8443@evil.example': ", False),
+        ("Password for 'https://a@git.example.org:8443': @evil.example': ", False),
+        ("Password for 'https://git.example.org': ", False),
+        ("Password for 'https://notgit.example.org:8443': ", False),
+        ("", False),
+    ],
+)
+def test_a_token_is_told_to_the_projects_own_host_alone(tmp_path: Path, prompt: str, told: bool) -> None:
+    """A submodule, or whoever writes a tree's configuration, can make git ask for any host."""
+    script = tmp_path / "askpass"
+    script.write_text(ASKPASS.read_text().replace("/etc/tugbot/git", str(tmp_path)))
+    (tmp_path / "host").write_text("git.example.org:8443\n")
+    (tmp_path / "token").write_text("secret\n")
+    said = subprocess.run(["sh", str(script), prompt], capture_output=True, text=True)
+    assert (said.returncode == 0, bool(said.stdout)) == (told, told)

@@ -293,3 +293,12 @@ def test_a_mark_stays_when_the_directory_is_filled_and_moved(root: Path) -> None
     (root / "harbour").chmod(0o700)
     (root / "harbour").rename(root / "moved")
     assert places.mark_of(root / "moved") == mark
+
+
+def test_no_project_lies_in_another_or_around_it(tmp_path: Path) -> None:
+    """What runs in the outer one could put a link in the inner one's place, and have anything mounted."""
+    other = tmp_path / "src" / "harbour"
+    for place in (other / "sub", other, tmp_path / "src", tmp_path / "src" / places.TRASH / "x"):
+        with pytest.raises(PathRefused):
+            places.check_apart(place, [other])
+    places.check_apart(tmp_path / "src" / "harbour2", [other])

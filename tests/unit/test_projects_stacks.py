@@ -359,6 +359,7 @@ def test_a_bundle_is_split_and_each_certificate_is_there_once(bundle: str, found
         ("npm:", False),
         ("gem:x", False),
         ("x", False),
+        ("npm:--prefix", False),
         ("npm:a b", False),
         ("npm:a;b", False),
         ("npm:$(a)", False),

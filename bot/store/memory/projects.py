@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,9 +26,8 @@ class MemoryProjects:
             raise PortsExhausted(first=FIRST, last=LAST)
         return kept
 
-    async def change(self, project: Project) -> None:
-        if not await self._writer.write("change_project", lambda: self._change(project)):
-            raise NameTaken(name=project.name)
+    async def change(self, project: Project, fields: Sequence[str] = ()) -> None:
+        await self._writer.write("change_project", lambda: self._change(project, fields))
 
     async def remove(self, project: int) -> None:
         await self._writer.write("remove_project", lambda: self._remove(project))
@@ -49,12 +49,13 @@ class MemoryProjects:
             self._disk.projects[kept.id] = kept
         return kept
 
-    def _change(self, project: Project) -> bool:
-        if any(known.name == project.name and known.id != project.id for known in self._disk.projects.values()):
-            return False
-        if (known := self._disk.projects.get(project.id)) is not None:
-            self._disk.projects[project.id] = replace(project, port=known.port)
-        return True
+    def _change(self, project: Project, fields: Sequence[str]) -> None:
+        known = self._disk.projects.get(project.id)
+        if known is None:
+            return
+        named = fields or [each.name for each in dataclasses.fields(Project)]
+        values = {name: getattr(project, name) for name in named if name not in ("id", "name", "port")}
+        self._disk.projects[project.id] = replace(known, **values)
 
     def _remove(self, project: int) -> None:
         gone = self._disk.projects.pop(project, None)
