@@ -29,6 +29,7 @@ class BotProcess:
         env: Mapping[str, str] | None = None,
         command: Sequence[str] = COMMAND,
         uid: int | None = None,
+        groups: Sequence[int] = (),
     ) -> None:
         self.place = place
         self.data = place / "data"
@@ -40,7 +41,7 @@ class BotProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(place, env),
-            **({} if uid is None or os.getuid() != 0 else {"user": uid, "group": uid, "extra_groups": []}),  # type: ignore[arg-type]
+            **({} if uid is None or os.getuid() != 0 else {"user": uid, "group": uid, "extra_groups": list(groups)}),  # type: ignore[arg-type]
         )
         self.said: list[dict[str, Any]] = []
         self.stderr = b""

@@ -13,7 +13,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,10 +22,10 @@ from typing import Any
 import pytest
 
 from tests.bot_process import BotProcess
+from tests.ordinary_user import python_for
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 PLANTED = "PLANTED-a51c7e-IN-"  # the rest says where
 GIVEN = "GIVEN-77aa01"
@@ -87,43 +86,6 @@ def place(uid: int) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def python_for(uid: int, place: Path) -> tuple[str, dict[str, str]]:
-    """An interpreter that this user may execute, with the packages of the tests' own: copied where they are hidden."""
-    packages = Path(sysconfig.get_path("purelib"))
-    if found := _usable(uid, ROOT, packages):
-        return found
-    tree = place / "readable"
-    for name in ("bot", "transports", "dispatcher"):
-        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(packages, tree / "packages", ignore=shutil.ignore_patterns("__pycache__", "ruff*", "mypy*"))
-    place.chmod(0o755)
-    if found := _usable(uid, tree, tree / "packages"):
-        return found
-    words = "no Python of this version that an ordinary user may execute; install python3 for all users"
-    if os.environ.get("CI") == "true":
-        pytest.fail(words)
-    pytest.skip(words)
-
-
-def _usable(uid: int, tree: Path, packages: Path) -> tuple[str, dict[str, str]] | None:
-    env = {"PYTHONPATH": f"{tree}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
-    check = "import bot.app, sys; sys.exit(sys.version_info[:2] != " + str(sys.version_info[:2]) + ")"
-    for python in (sys.executable, "/usr/bin/python3"):
-        with contextlib.suppress(OSError):
-            ended = subprocess.run(
-                [python, "-c", check],
-                user=uid,
-                group=uid,
-                extra_groups=[],
-                cwd="/",
-                env={"PATH": os.environ["PATH"], **env},
-                capture_output=True,
-            )
-            if ended.returncode == 0:
-                return python, env
-    return None
 
 
 def plant(place: Path, uid: int) -> None:

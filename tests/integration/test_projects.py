@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +17,7 @@ import pytest
 from tests import docker_world
 from tests.bot_process import BotProcess
 from tests.docker_world import SERVER, TOKEN, Projects, docker, final, inspect, listing
+from tests.ordinary_user import python_for
 from tests.stack_projects import SAMPLES, Sample
 
 pytestmark = pytest.mark.integration
@@ -143,6 +147,24 @@ def test_a_private_repository_waits_for_its_token_and_leaves_no_trace_of_it(serv
         assert bot.finish() == 1  # the clone that was refused
     assert TOKEN.encode() not in bot.stderr
     assert not (served.data / "secrets" / "project.harbour.json").exists()
+
+
+def test_a_project_whose_login_nobody_gives_is_undone_in_time(served: Projects) -> None:
+    served.projects = 'credentials_wait = "1s"\n'
+    before = listing()
+    with served.bot() as bot:
+        bot.send(f"new project --git {HTTPS}/private/harbour.git", "1")
+        assert "retry 1" in final(bot, 1)
+        bot.message("`harbour`", "nobody gave", patience=60)
+        bot.send("projects", "2")
+        bot.message("There are no projects yet")
+        assert listing() == before
+        assert not (served.root / "harbour").exists()
+        # A host that nobody knows is refused at once: there is no login to wait for.
+        bot.send("new project --git ssh://git@nowhere.invalid/x.git", "3")
+        assert "host key of nowhere.invalid is not known" in final(bot, 2)
+        assert bot.finish() == 1
+    assert listing() == before
 
 
 def set_secret(served: Projects, project: str, name: str, value: str) -> None:
@@ -322,6 +344,70 @@ def refused(*words: str) -> bool:
 
 
 # ---------------------------------------------------------------- life
+
+
+@pytest.fixture
+def small_disk(projects: Projects) -> Iterator[Path]:
+    """Where sources go, with room for hardly anything."""
+    projects.root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=0755", "tmpfs", projects.root], check=True)
+    try:
+        yield projects.root
+    finally:
+        subprocess.run(["umount", "-l", projects.root], check=True)
+
+
+def test_a_full_disk_ends_the_clone_in_words_and_leaves_nothing(small_disk: Path, served: Projects) -> None:
+    server = served.place / "server"
+    large = docker_world.repository(server, "large", {"large.txt": secrets.token_hex(1 << 20)})
+    subprocess.run(["chown", "-R", "1000:1000", large], check=True)
+    before = listing()
+    with served.bot() as bot:
+        bot.send(f"new project --git {HTTPS}/large.git", "1")
+        assert "No space left on device" in final(bot, 1)
+        assert listing() == before
+        assert not list(small_disk.iterdir())
+        bot.send("new project small", "2")
+        assert "**small** is ready" in final(bot, 2)
+        bot.send("delete small --confirm small", "3")
+        assert "is deleted" in final(bot, 3)
+        assert bot.finish() == 1
+
+
+@pytest.mark.parametrize("uid", [1000, 1001])
+def test_the_bot_of_an_ordinary_user_makes_projects_of_that_users(base: str, uid: int) -> None:
+    """In the engine's group, as such a user is; what its agents write belongs to the user, not to root."""
+    place = Path(tempfile.mkdtemp(prefix="tugbot-user-", dir="/var/tmp"))  # pytest's own is hidden from other users
+    projects = Projects(place, more=WRITES)
+    python, env = python_for(uid, place)
+    os.chown(place, uid, uid)
+    group = os.stat(docker("context", "inspect", "-f", "{{.Endpoints.docker.Host}}").removeprefix("unix://")).st_gid
+    command = (python, "-m", "bot", "run")
+    try:
+        with projects.bot(command=command, env=env, uid=uid, groups=(group,)) as bot:
+            bot.send("new project toy --agent writes", "1")
+            assert "**toy** is ready" in final(bot, 1)
+            bot.send("three lines", "2")
+            final(bot, 2)
+            written = projects.root / "toy" / "said.txt"
+            assert (written.stat().st_uid, written.stat().st_gid) == (uid, uid)
+            who = {"user": uid, "group": uid, "extra_groups": [], "cwd": place}
+            assert projects.ssh("toy", "id -u; cat said.txt", **who).split() == [str(uid), "three", "lines"]
+            bot.send("delete toy --confirm toy --purge-source", "3")
+            assert "is deleted" in final(bot, 3)
+            assert not written.exists()
+            assert bot.finish() == 0
+        assert not docker("ps", "-aq", "--filter", f"label=tugbot.install={projects.install}")
+    finally:
+        projects.remove_all()
+        shutil.rmtree(place)
+
+
+WRITES = """
+[agents.writes]
+backend = "command"
+command = ["sh", "-c", "cat > said.txt"]
+"""
 
 
 def test_a_stop_in_the_middle_of_a_build_ends_it_and_leaves_nothing(projects: Projects) -> None:

@@ -79,18 +79,3 @@ def test_a_project_that_nobody_uses_is_stopped_and_starts_on_use(projects: Proje
         bot.send("hello", "2")
         assert "You wrote: hello" in final(bot, 2)
         assert bot.finish() == 0
-
-
-def test_a_project_whose_login_nobody_gives_is_undone_in_time(projects: Projects) -> None:
-    projects.projects = 'credentials_wait = "1s"\n'
-    known = projects.place / ".ssh"
-    known.mkdir()
-    with projects.bot() as bot:
-        before = listing()
-        # A name that nobody answers to: refused before any login is asked for, so nothing waits.
-        bot.send("new project --git ssh://git@nowhere.invalid/x.git", "1")
-        assert "host key of nowhere.invalid is not known" in final(bot, 1)
-        bot.send("projects", "2")
-        bot.message("There are no projects yet")
-        assert listing() == before
-        assert bot.finish() == 1
