@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-from bot import consoles, logs, restart
+from bot import consoles, logs, networks, restart
+from bot.access import CONSOLE, AccessDesk, Account, Ambient, Door, Hearing, Roll, barred
 from bot.agents.base import Launcher
 from bot.agents.containment import BubblewrapLauncher, SupervisedLauncher, become_subreaper, choose
 from bot.announcing import Announcing
@@ -23,13 +25,17 @@ from bot.ending import Ending
 from bot.errors import UserError
 from bot.halts import Halts
 from bot.options import RunOptions
+from bot.owners import Owners
 from bot.projectside import ProjectSide, Surroundings
 from bot.replies.delivery import Delivery
 from bot.replies.lines import Lines
 from bot.replies.places import Places
+from bot.replies.typing import Typing
 from bot.replies.writer import Replies
 from bot.restart import clear_unborn, mark_of
+from bot.rooms import Rooms
 from bot.router import Router
+from bot.runs import attachments
 from bot.runs.asking import Asking
 from bot.runs.budget import Budget
 from bot.runs.chores import Chores
@@ -39,14 +45,19 @@ from bot.runs.turn import House, Turns
 from bot.scheduling import Retries
 from bot.scratch import Scratch
 from bot.secrets import Secrets
+from bot.sending import Sending
 from bot.settings import Settings, load
 from bot.staffing import Roster, Staffing, staffing
 from bot.store.migrations import HEAD
 from bot.store.migrations import migrate as migrate_database
+from bot.store.records import Scheduled
 from bot.store.store import Store
+from bot.talking import Talking
 from dispatcher.core import Dispatcher
-from dispatcher.model import Binding, Fenced, Notice
+from dispatcher.model import Binding, Event, Fenced, Notice
 from transports.base import Status, Transport
+
+log = logging.getLogger(__name__)
 
 OUTBOX_PATIENCE = 5.0  # seconds that the end waits for what is still to be delivered
 STALL = 2.0  # seconds between looks whether anything can still go on
@@ -120,7 +131,7 @@ class Bot:
         self._ending = ending
         self._group = group
         self._interactive = consoles.is_interactive(options.input)
-        self._live = LiveRuns()
+        self._live = LiveRuns(working=self._working)
         self._asking = Asking(self._ask, settings.runs.permission_timeout)
         self._budget = Budget(settings.runs.max_cost_per_day)
         self._leases = Leases(group, warm_for=settings.runs.warm_for, at_most=settings.runs.max_warm)
@@ -129,29 +140,41 @@ class Bot:
         self._transports = self._build_transports(options)
         self._places = Places(self._transports)
         self._lines = Lines(self._places, group)
+        self._typing = Typing(self._places, group)
+        self._rooms = Rooms(self._places, self._rooms_for(), store.sessions, group, tell=self._tell)
+        self._talking = Talking(Owners(store.inbox, self._is_owner, self._lines.say, group).tell)
         self._replies = Replies(
             self._places,
             group,
             stream=settings.replies.stream,
             edit_interval=settings.replies.edit_interval,
         )
-        self._delivery = Delivery(store.outbox, self._places, group, clock=time.time)
+        self._delivery = Delivery(store.outbox, self._places, group, clock=time.time, choices=self._asking.choices)
         self._ledger = Announcing(store.ledger, self._delivery.poke)
         self._dispatcher = self._build_dispatcher()
         self._chores = self._build_chores()
-        self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default))
+        self._roll = Roll(store.members, settings.access.allow)
+        self._door = Door(self._roll, lambda: tuple(self._transports), self._tell_operator)
+        self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default), self._barred)
 
     # ------------------------------------------------------------ parts
 
     def _build_transports(self, options: RunOptions) -> Mapping[str, Transport]:
-        console = consoles.build(
+        wanted = options.transports or (consoles.NAME, *networks.names(self._settings))
+        builders = {consoles.NAME: lambda: self._build_console(options), networks.MATRIX: self._build_matrix}
+        return {name: builders[name]() for name in wanted}
+
+    def _build_matrix(self) -> Transport:
+        return networks.matrix(self._settings, self._data, os.environ, self._store.keepsakes(networks.MATRIX))
+
+    def _build_console(self, options: RunOptions) -> Transport:
+        return consoles.build(
             options.input,
             status=self._status,
             complete=lambda text: complete(text, self._projects.names),
             history=self._data / "history" if self._settings.console.history else None,
             banner=self._banner(),
         )
-        return {console.name: console}
 
     def _build_projects(self) -> ProjectSide:
         around = Surroundings(
@@ -163,6 +186,7 @@ class Bot:
             host=self._launcher,
             scratch=Scratch(self._data),
             announced=lambda: self._delivery.poke(),
+            made=lambda project, asker: self._rooms.open(project, asker),
         )
         settings, images = self._settings.project_settings(), self._settings.image_settings()
         return ProjectSide(settings, images, around, tuple(self._staff.staff))
@@ -178,6 +202,7 @@ class Bot:
             vacate=self._dispatcher.vacate,
             announced=self._delivery.poke,
             failed=self._ledger.failed,
+            working=self._working,
         )
 
     def _build_dispatcher(self) -> Dispatcher:
@@ -225,29 +250,67 @@ class Bot:
             self._retries,
             self._projects.desk(self._chores),
             self._chores,
+            Sending(self._places, self._projects.workspace),
+            AccessDesk(self._roll, self._door, self._lines.say),
+            self._roll,
             default=default,
             max_waiting=self._settings.dispatcher.max_waiting,
             announced=self._delivery.poke,
-            trouble=self._projects.trouble,
+            trouble=lambda: (*self._talking.trouble(), *self._projects.trouble()),
+            strangers=lambda: self._door.turned_away,
+        )
+        hearing = Hearing(
+            Ambient(await self._store.sessions.all()), lambda session: bool(self._asking.open(session)), self._busy
         )
         return Router(
             self._dispatcher,
             self._store.inbox,
             desk,
             halts,
+            self._roll,
+            self._door,
+            hearing,
             names=lambda: self._projects.names,
             expects=self._projects.expect,
             default=default,
             answered=self._answered,
             announced=self._delivery.poke,
             say=self._lines.say,
-            asks=lambda session: bool(self._asking.open(session)),
             max_message_bytes=self._settings.dispatcher.max_message_bytes,
             group=self._group,
         )
 
     async def _answered(self, number: int, notices: tuple[Notice, ...], ok: bool) -> None:
         await self._store.inbox.command_done(number, notices, ok=ok)
+        self._delivery.poke()
+
+    def _busy(self, session: str) -> bool:
+        chores = (chore.job.session for chore in self._chores.live.values())
+        return session in self._dispatcher.live_sessions() or session in chores
+
+    def _barred(self, item: Scheduled) -> Notice | None:
+        event = Event(item.session, item.transport, item.account, item.event_id)
+        return barred(self._roll.role(Account(item.transport, item.sender)), event, item.target)
+
+    def _tell_operator(self, text: str) -> None:
+        """On the console's screen where somebody looks at it, else in the log."""
+        if self._interactive:
+            self._lines.say(f"{CONSOLE}/local", text)
+        else:
+            log.warning("%s", text)
+
+    def _is_owner(self, transport: str, user: str) -> bool:
+        return self._roll.role(Account(transport, user)) == "owner"
+
+    def _working(self, run: int, target: str, on: bool) -> None:
+        self._typing.show(run, target, on)
+
+    def _rooms_for(self) -> frozenset[str]:
+        """Transports where each new project gets a room of its own."""
+        return frozenset({"matrix"} if self._settings.transports.matrix.room_per_project else ())
+
+    async def _tell(self, notices: Sequence[Notice]) -> None:
+        await self._store.outbox.add(notices)
         self._delivery.poke()
 
     async def _ask(self, notice: Notice, run: int) -> None:
@@ -265,8 +328,11 @@ class Bot:
         await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._projects.names)
         await restart.quarantine(self._store, self._dispatcher)
         await self._store.outbox.prune(OUTBOX_DAYS)
+        await asyncio.to_thread(attachments.prune, self._data / "files", time.time())
         await self._budget.load(self._store.runs.spent)
+        await self._roll.load()
         router = await self._build_router()
+        self._door.open()
         self._delivery.start()
         await self._dispatcher.start()
         retrying = self._group.create_task(self._retries.run(), name="retries")
@@ -282,7 +348,7 @@ class Bot:
     async def _converse(self, router: Router) -> None:
         """Until a signal comes, or every transport has ended and nothing is left to do."""
         talking = [
-            self._group.create_task(transport.run(router), name=f"transport {name}")
+            self._group.create_task(self._talking.run(transport, router), name=f"transport {name}")
             for name, transport in self._transports.items()
         ]
         done = self._group.create_task(self._done(talking, router), name="all done")
@@ -310,6 +376,7 @@ class Bot:
         self._announce_end()
         await self._dispatcher.close(self._settings.runs.shutdown_grace, self._ending.hurry)
         await self._chores.close()
+        await self._rooms.close()
         await self._leases.close()
         await router.settled()
         await self._projects.close()

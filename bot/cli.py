@@ -243,3 +243,21 @@ def ssh_setup(yes: bool, config: Path | None, data: Path | None) -> None:
     from bot import cli_projects
 
     cli_projects.ssh_setup(RunOptions(config, data), yes=yes)
+
+
+@tugbot.group("init")
+def init() -> None:
+    """Set a chat network up: sign in, keep the token, write the settings."""
+
+
+@init.command("matrix")
+@click.option("--homeserver", default="", metavar="SERVER", help="example.org, or the URL of its client API.")
+@click.option("--user", default="", metavar="ID", help="The bot's account, @tugbot:example.org.")
+@click.option("--token", "by_token", is_flag=True, help="Give an access token instead of a password.")
+@click.option("--yes", is_flag=True, help="Write the settings without asking.")
+@_where
+def init_matrix(homeserver: str, user: str, by_token: bool, yes: bool, config: Path | None, data: Path | None) -> None:
+    """Sign the bot in to Matrix. The password or token is asked for, or read from standard input."""
+    from bot import cli_init
+
+    cli_init.matrix(RunOptions(config, data), homeserver, user, by_token=by_token, yes=yes)

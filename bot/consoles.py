@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from transports.base import Status, Transport
+from transports.console import local
 from transports.console.standard import stdin_fd, stdout_fd
+
+NAME = local.NAME
 
 
 def is_interactive(input_: Literal["lines", "jsonl"]) -> bool:

@@ -8,14 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
+from bot.access import Account, Roll, barred
 from bot.agents.base import KillReport, Launcher
 from bot.commands.model import (
     AgentInfo,
     Asker,
     InLine,
+    MemberDesk,
     ProjectDesk,
     ResetReport,
     RetryResult,
+    Role,
+    SentFile,
     StatusReport,
     StopReport,
     Work,
@@ -27,6 +31,7 @@ from bot.runs.chores import Chores
 from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
 from bot.scheduling import Retries, next_time
+from bot.sending import Sending
 from bot.store.records import RunRecord, Scheduled, SessionSettings
 from bot.store.rules import ALIVE
 from bot.store.store import Store
@@ -61,11 +66,15 @@ class FrontDesk:
         retries: Retries,
         projects: ProjectDesk,
         chores: Chores,
+        sending: Sending,
+        members: MemberDesk,
+        roll: Roll,
         *,
         default: Binding,
         max_waiting: int,
         announced: Callable[[], None],  # something was put into the outbox
         trouble: Callable[[], tuple[str, ...]],  # what is wrong at this moment, a line each
+        strangers: Callable[[], int],  # messages turned away since the start
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -78,7 +87,11 @@ class FrontDesk:
         self._retries = retries
         self._projects = projects
         self._chores = chores
+        self._sending = sending
+        self._members = members
+        self._roll = roll
         self._trouble = trouble
+        self._strangers = strangers
         self._default = default
         self._max_waiting = max_waiting
         self._announced = announced
@@ -86,6 +99,10 @@ class FrontDesk:
     @property
     def projects(self) -> ProjectDesk:
         return self._projects
+
+    @property
+    def members(self) -> MemberDesk:
+        return self._members
 
     def now(self) -> float:
         return time.time()
@@ -188,6 +205,7 @@ class FrontDesk:
             waiting=tuple(self.now() - at for at in since),
             elsewhere=len(self._live.running) - len(work) + len(self._chores.live) - len(chores),
             trouble=self._trouble(),
+            strangers=self._strangers(),
             questions=self._asking.open(session),
             scheduled=tuple((item.run, item.due_at) for item in await self._store.schedule.of(session)),
             limited=self._limited(),
@@ -207,11 +225,14 @@ class FrontDesk:
 
     def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction:
         return self._asking.answer(
-            asker.session, decision, why, asker.sender_name, lambda each: _may_answer(each, asker)
+            asker.session, decision, why, asker.sender_name, lambda each: _may_answer(each, asker), asker.answers
         )
 
     def question(self, session: str) -> Question | None:
         return self._asking.latest(session)
+
+    async def send(self, asker: Asker, path: str) -> SentFile:
+        return await self._sending.send(asker, path)
 
     async def retry(self, asker: Asker, run: int | None, message_id: int, moment: str = "") -> RetryResult:
         record = await self.to_retry(asker, run)
@@ -226,13 +247,24 @@ class FrontDesk:
         # An event id of its own, made of the command's: a redelivered `retry` is no second one.
         event = Event(asker.session, asker.transport, asker.account, f"retry/{message_id}")
         message = Message(
-            event, asker.sender, asker.sender_name, record.prompt, asker.target, direct=True, default=self._default
+            event,
+            asker.sender,
+            asker.sender_name,
+            record.prompt,
+            asker.target,
+            direct=True,
+            default=self._default,
+            needs_project=barred(self._role(asker), event, asker.target),
         )
         receipt = await self._store.inbox.put(message, max_waiting=self._max_waiting, refusal=None)
         self._dispatcher.go(asker.session)
         if isinstance(receipt, Refused):
             return RetryResult("refused", record.id, reason=receipt.reason)
         return RetryResult("again", record.id, len(record.messages))
+
+    def _role(self, asker: Asker) -> Role | None:
+        """As it is now: it may have been taken away since the command was accepted."""
+        return self._roll.role(Account(asker.transport, asker.sender))
 
     async def _retry_later(self, asker: Asker, record: RunRecord, message_id: int, moment: str) -> RetryResult:
         due = record.resets_at if moment == "reset" else next_time(moment, self.now())

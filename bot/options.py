@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-TRANSPORTS = ("console",)  # names that --transport takes; the composition root builds them
+TRANSPORTS = ("console", "matrix")  # names that --transport takes; the composition root builds them
 
 
 @dataclass(frozen=True, slots=True)

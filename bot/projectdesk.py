@@ -53,6 +53,7 @@ class ProjectDesk:
         rest: Callable[[str], Awaitable[object]],  # ends what rests in a project
         changed: Callable[[], Awaitable[None]],  # the names there are have changed
         names: Callable[[], Names],
+        made: Callable[[str, Asker], None],  # a project is ready, and who asked for it
         ssh_user_config: Path,
     ) -> None:
         self._shop = shop
@@ -66,6 +67,7 @@ class ProjectDesk:
         self._rest = rest
         self._changed = changed
         self._names = names
+        self._made_for = made
         self._ssh_user_config = ssh_user_config
 
     # ------------------------------------------------------------ new project
@@ -101,7 +103,7 @@ class ProjectDesk:
         try:
             if await self._shop.registry.get(name) is not None:
                 raise NameTaken(name=name)
-            run = await self._chores.begin(replace(job, over=lambda ok: self._over(name, asker.session, before, ok)))
+            run = await self._chores.begin(replace(job, over=lambda ok: self._over(name, asker, before, ok)))
         except UserError:
             await self._store.sessions.rebind(asker.session, name, before)
             raise
@@ -131,7 +133,7 @@ class ProjectDesk:
 
         text = f"new project {project.name} --git {shlex.quote(project.git_url)}"
         job = self._job("provision", f"new project {project.name}", project.name, asker, text, work, undoes=True)
-        run = await self._chores.begin(replace(job, over=lambda ok: self._over(project.name, asker.session, None, ok)))
+        run = await self._chores.begin(replace(job, over=lambda ok: self._over(project.name, asker, None, ok)))
         return Reply(f"Run {run} goes on with project `{project.name}`.")
 
     async def _made(self, make: Callable[[], Awaitable[Project]]) -> Project:
@@ -146,11 +148,13 @@ class ProjectDesk:
         hint = projectwords.credentials(newest, self._deploy(newest))
         return CredentialsNeeded(host=exc.fields["host"], hint=f". {hint[:1].upper()}{hint[1:]}")
 
-    async def _over(self, name: str, session: str, before: str | None, ok: bool) -> None:
+    async def _over(self, name: str, asker: Asker, before: str | None, ok: bool) -> None:
         """A conversation whose project was not made goes back to the one it had."""
         if not ok and await self._shop.registry.get(name) is None:
-            await self._store.sessions.rebind(session, name, before)
+            await self._store.sessions.rebind(asker.session, name, before)
         await self._changed()
+        if ok:
+            self._made_for(name, asker)
 
     def _ready(self, project: Project, seconds: float) -> str:
         include = sshconfig.include_line(self._shop.ssh_config)

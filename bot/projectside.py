@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agents.base import Launcher
-from bot.commands.model import Names
+from bot.commands.model import Asker, Names
 from bot.projectdesk import ProjectDesk
 from bot.projects.engine import Engine
 from bot.projects.gitrun import GitRunner
@@ -26,6 +26,7 @@ from bot.runs.live import LiveRuns
 from bot.runs.workplaces import Workplace
 from bot.secrets import Secrets, project_scope
 from bot.store.store import Store
+from bot.workspace import Workspace
 from dispatcher.model import Batch, Notice
 
 
@@ -41,6 +42,7 @@ class Surroundings:
     host: Launcher
     scratch: Callable[[str], Path]
     announced: Callable[[], None]
+    made: Callable[[str, Asker], None]  # a new project is ready, and who asked for it
 
 
 class ProjectSide:
@@ -95,6 +97,7 @@ class ProjectSide:
             rest=lambda name: self._around.leases.take(f"project/{name}", None),
             changed=self.refresh,
             names=lambda: self.names,
+            made=self._around.made,
             ssh_user_config=Path.home() / ".ssh" / "config",
         )
 
@@ -115,7 +118,21 @@ class ProjectSide:
             return Workplace(self._around.host, self._around.scratch(batch.session), "host")
         project = await self.shop.ready(batch.binding.project)
         await self.shop.changed(project, used_at=self.shop.now())
-        return Workplace(RunLauncher(self.shop, project, batch.run), Path(WORKSPACE), "container")
+        launcher = RunLauncher(self.shop, project, batch.run)
+        return Workplace(launcher, Path(WORKSPACE), "container", await self._files(project))
+
+    async def workspace(self, session: str) -> Workspace:
+        """Where the files of a conversation lie. Raises UserError where its project is not there or not ready."""
+        settings = await self._around.store.sessions.settings(session)
+        if settings.project is None:
+            scratch = self._around.scratch(session)
+            return Workspace(scratch, scratch)
+        return await self._files(await self.shop.ready(settings.project))
+
+    async def _files(self, project: Project) -> Workspace:
+        """Raises NotReady where the source is not what was made for the project."""
+        await self.shop.check_source(project)
+        return Workspace(project.source, Path(WORKSPACE), (project.owner.uid, project.owner.gid))
 
     def trouble(self) -> tuple[str, ...]:
         """What is wrong with the engine or on it, a line each."""

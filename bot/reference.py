@@ -52,12 +52,15 @@ def _general() -> Iterator[str]:
             yield _entry((name,), info)
 
 
-def _sections() -> Iterator[str]:
-    for name in field_names(Settings):
-        model = _field(Settings, name).annotation
+def _sections(above: type[BaseModel] = Settings, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for name in field_names(above):
+        model = _field(above, name).annotation
         if isinstance(model, type) and issubclass(model, Section):
-            yield f"## [{name}]\n\n{model.__doc__}\n"
-            yield from (_entry((name, key), _field(model, key)) for key in field_names(model))
+            keys = (*path, name)
+            if own := [key for key in field_names(model) if not _is_table(_field(model, key))]:
+                yield f"## [{'.'.join(keys)}]\n\n{model.__doc__}\n"
+                yield from (_entry((*keys, key), _field(model, key)) for key in own)
+            yield from _sections(model, keys)
 
 
 def _agents() -> Iterator[str]:

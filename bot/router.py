@@ -1,7 +1,8 @@
 """From an inbound message to the dispatcher or to a command.
 
 The order is spec/dispatch.md §0: access, classification, inbox commit, acknowledgement, act. One thing comes before
-the commit: what a `stop` ends is signalled the moment the word is recognised.
+the commit: what a `stop` ends is signalled the moment the word is recognised. What strangers say, and what is not
+meant for the bot, is acknowledged without a commit: there is nothing to keep.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol, TypeVar
 
-from bot import access
-from bot.commands import parse, words
+from bot.access import Account, Door, Hearing, Roll, barred
+from bot.access import words as access_words
+from bot.commands import members, parse, words
 from bot.commands.model import Ask, Asker, CommandCall, Desk, Invocation, Names, Parsed, PlainText, Reply, Role, Usage
 from bot.commands.registry import allowed, needed
 from bot.commands.runs import STOP
-from bot.errors import UserError
+from bot.errors import OperatorError, UserError
 from bot.halts import Halts
-from bot.redact import redact
+from bot.redact import MARK, redact
 from dispatcher.core import Dispatcher
 from dispatcher.lane import size
 from dispatcher.model import (
@@ -44,6 +47,14 @@ log = logging.getLogger(__name__)
 
 COMMANDS_WAITING = 1_000_000  # commands are never refused for a full queue
 
+T = TypeVar("T")
+
+
+class Received(Inbox, Protocol):
+    """The inbox, and where in it an event is."""
+
+    async def session_of(self, transport: str, account: str, event_id: str) -> str | None: ...
+
 
 class Router:
     """What transports hand their messages to (transports.base.Receiver)."""
@@ -51,9 +62,12 @@ class Router:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        inbox: Inbox,
+        inbox: Received,
         desk: Desk,
         halts: Halts,
+        roll: Roll,
+        door: Door,
+        hearing: Hearing,
         *,
         names: Callable[[], Names],  # what is known at this moment
         expects: Callable[[str], None],  # a project of this name is about to be made
@@ -61,7 +75,6 @@ class Router:
         answered: Callable[[int, tuple[Notice, ...], bool], Awaitable[object]],  # a command's end, committed
         announced: Callable[[], None],  # something was put into the outbox
         say: Callable[[str, str], None],  # target and text, shown without the outbox
-        asks: Callable[[str], bool],  # whether an agent's question waits in this session
         max_message_bytes: int,
         group: asyncio.TaskGroup,
     ) -> None:
@@ -69,30 +82,34 @@ class Router:
         self._inbox = inbox
         self._desk = desk
         self._halts = halts
+        self._roll = roll
+        self._door = door
+        self._hearing = hearing
         self._names = names
         self._expects = expects
         self._default = default
         self._answered = answered
         self._announced = announced
         self._say = say
-        self._asks = asks
         self._max_bytes = max_message_bytes
         self._group = group
-        self._strangers = 0
-        self._acting: set[asyncio.Task[None]] = set()
+        self._acting: set[asyncio.Task[object]] = set()
 
     # ------------------------------------------------------------ Receiver
 
     def receive(self, inbound: Inbound) -> Awaitable[Ack]:
-        role = access.role(inbound)
+        role = self._role(inbound)
         if role is None:
-            self._strangers += 1
-            return _done(Ack("ignored", reason="stranger"))
+            return self._turn_away(inbound)
         text, hidden = redact(inbound.text)
-        parsed = parse(text, replace(self._names(), asking=self._asks(inbound.session)))
+        asking = bool(inbound.answers) or self._hearing.asks(inbound.session)
+        parsed = parse(text, replace(self._names(), asking=asking))
+        if not self._hearing.is_meant(inbound, parsed):
+            return _done(Ack("ignored", reason="not addressed"))
         if isinstance(parsed, PlainText):
-            put = self._dispatcher.submit(self._message(inbound, text))
-            put.add_done_callback(self._submitted)
+            notice = barred(role, _event(inbound), inbound.target)
+            put = self._dispatcher.submit(self._message(inbound, text, needs_project=notice))
+            put.add_done_callback(partial(self._submitted, inbound))
         else:
             put = self._command(inbound, text, parsed, role)
         if hidden:
@@ -100,8 +117,8 @@ class Router:
         return _acknowledged(put)
 
     def amend(self, amendment: Amendment) -> Awaitable[Ack]:
-        if access.role(amendment) is None:
-            self._strangers += 1
+        if self._role(amendment) is None:
+            self._door.count()
             return _done(Ack("ignored", reason="stranger"))
         event = Event(amendment.session, amendment.transport, amendment.account, amendment.event_id)
         if amendment.text is None:
@@ -109,7 +126,44 @@ class Router:
         text, _ = redact(amendment.text)
         if size(text) > self._max_bytes:
             return _done(Ack("refused", reason="too long; the message stays as it was"))
-        return _changed(self._dispatcher.edit(event, text))
+        # Not every network keeps people from editing what others wrote, and what an operator wrote may reach the host.
+        return _changed(self._dispatcher.edit(event, text, amendment.sender))
+
+    def admits(self, transport: str, sender: str, *, direct: bool) -> bool:
+        return self._door.admits(Account(transport, sender), direct=direct)
+
+    async def session_of(self, transport: str, account: str, event_id: str) -> str | None:
+        return await self._inbox.session_of(transport, account, event_id)
+
+    async def knows(self, session: str) -> bool:
+        return self._hearing.ambient.knows(session)
+
+    # ------------------------------------------------------------ who is heard
+
+    def _role(self, said: Inbound | Amendment) -> Role | None:
+        """None: a stranger or a guest, who get nothing, not even a row."""
+        role = self._roll.role(Account(said.transport, said.sender))
+        return None if role == "guest" else role
+
+    def _turn_away(self, inbound: Inbound) -> Awaitable[Ack]:
+        if (code := self._door.attempt(inbound)) is not None:
+            self._door.count()
+            return _or_raised(self._spawn(self._pair(inbound, code), "pairing"))
+        if text := self._door.turn_away(inbound):
+            self._say(inbound.target, text)
+        return _done(Ack("ignored", reason="stranger"))
+
+    async def _pair(self, inbound: Inbound, code: str) -> Ack | StoreUnavailable:
+        try:
+            came = await self._door.pair(Account(inbound.transport, inbound.sender), inbound.sender_name, code)
+        except StoreUnavailable as exc:  # returned: raised, it would end the whole task group
+            return exc
+        except OperatorError:
+            log.exception("pairing %s failed", inbound.transport)
+            return Ack("ignored", reason="failed")
+        if came != "too often":  # then silence: an answer for each try would be theirs to command
+            self._say(inbound.target, access_words.PAIRED if came == "paired" else access_words.WRONG)
+        return Ack("ignored", reason=came)
 
     # ------------------------------------------------------------ commands
 
@@ -127,13 +181,24 @@ class Router:
             self._dispatcher.hold(inbound.session)
             if project := binds.get("project"):
                 self._expects(project)  # the very next line may name it already
+        if isinstance(parsed, CommandCall) and parsed.command is members.PAIR:
+            text = f"{members.PAIR.name} {MARK}"  # while it counts, the code is in memory alone
         message = self._message(inbound, text, kind="command", binds=binds)
         put = self._inbox.put(message, max_waiting=COMMANDS_WAITING, refusal=None)
-        put.add_done_callback(partial(self._accepted, inbound, parsed, role, held))
+        put.add_done_callback(partial(self._accepted, inbound, parsed, role, held, binds))
         return asyncio.ensure_future(asyncio.shield(put))
 
-    def _accepted(self, inbound: Inbound, parsed: Parsed, role: Role, held: bool, put: asyncio.Future[Receipt]) -> None:
+    def _accepted(
+        self,
+        inbound: Inbound,
+        parsed: Parsed,
+        role: Role,
+        held: bool,
+        binds: Mapping[str, str | None],
+        put: asyncio.Future[Receipt],
+    ) -> None:
         if not put.cancelled() and put.exception() is None and isinstance(receipt := put.result(), Accepted):
+            self._hearing.ambient.committed(inbound.session, inbound.parent, binds)
             self._dispatcher.wake(inbound.session)  # a binding may have closed a batch
             self._spawn(self._act(inbound, parsed, role, held, receipt.id), f"command {receipt.id}")
             return
@@ -176,6 +241,8 @@ class Router:
             transport=inbound.transport,
             event_id=inbound.event_id,
             account=inbound.account,
+            direct=inbound.direct,
+            answers=inbound.answers,
         )
         try:
             return await parsed.command.handler(Invocation(parsed.command, parsed.args, asker, number), self._desk)
@@ -191,19 +258,30 @@ class Router:
         while self._acting:
             await asyncio.wait(self._acting)
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
         task = self._group.create_task(work, name=name)
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
+        return task
 
-    def _submitted(self, put: asyncio.Future[Receipt]) -> None:
-        if not put.cancelled() and put.exception() is None and isinstance(put.result(), Refused):
+    def _submitted(self, inbound: Inbound, put: asyncio.Future[Receipt]) -> None:
+        if put.cancelled() or put.exception() is not None:
+            return
+        receipt = put.result()
+        if not isinstance(receipt, Duplicate):
+            self._hearing.ambient.committed(inbound.session, inbound.parent, {})
+        if isinstance(receipt, Refused):
             self._announced()
 
     # ------------------------------------------------------------ messages
 
     def _message(
-        self, inbound: Inbound, text: str, kind: Kind = "text", binds: Mapping[str, str | None] | None = None
+        self,
+        inbound: Inbound,
+        text: str,
+        kind: Kind = "text",
+        binds: Mapping[str, str | None] | None = None,
+        needs_project: Notice | None = None,
     ) -> Message:
         return Message(
             event=_event(inbound),
@@ -217,6 +295,8 @@ class Router:
             attachments=inbound.attachments,
             default=self._default,
             binds=binds or {},
+            parent=inbound.parent,
+            needs_project=needs_project,
         )
 
     def _warn(self, inbound: Inbound, put: asyncio.Future[Receipt]) -> None:
@@ -235,6 +315,13 @@ def _event(inbound: Inbound) -> Event:
 
 async def _done(ack: Ack) -> Ack:
     return ack
+
+
+async def _or_raised(work: asyncio.Task[Ack | StoreUnavailable]) -> Ack:
+    came = await asyncio.shield(work)
+    if isinstance(came, StoreUnavailable):
+        raise came
+    return came
 
 
 async def _acknowledged(put: asyncio.Future[Receipt]) -> Ack:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.store.records import Scheduled
 from bot.store.schedule import Schedule
-from dispatcher.model import Binding, Event, Message, Receipt, StoreUnavailable
+from dispatcher.model import Binding, Event, Message, Notice, Receipt, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,14 @@ class Retries:
         schedule: Schedule,
         submit: Callable[[Message], Awaitable[Receipt]],
         default: Binding,
+        barred: Callable[[Scheduled], Notice | None],
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`barred`: what is told instead where no project is bound, and who asked may not use agents there."""
         self._schedule = schedule
         self._submit = submit
         self._default = default
+        self._barred = barred
         self._now = now
         self._poked = asyncio.Event()
 
@@ -65,7 +68,14 @@ class Retries:
     def _message(self, item: Scheduled) -> Message:
         event = Event(item.session, item.transport, item.account, item.event_id)
         return Message(
-            event, item.sender, item.sender_name, item.text, item.target, direct=item.direct, default=self._default
+            event,
+            item.sender,
+            item.sender_name,
+            item.text,
+            item.target,
+            direct=item.direct,
+            default=self._default,
+            needs_project=self._barred(item),
         )
 
 

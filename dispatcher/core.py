@@ -86,9 +86,9 @@ class Dispatcher:
         # A caller that is cancelled must not take the store's own future with it.
         return asyncio.ensure_future(asyncio.shield(put))
 
-    def edit(self, event: Event, text: str) -> asyncio.Future[Change]:
-        """Replace the text of a waiting message."""
-        return self._amended(event, self._inbox.edit(event, text))
+    def edit(self, event: Event, text: str, by: str = "") -> asyncio.Future[Change]:
+        """Replace the text of a waiting message; `by`: where it is this sender's."""
+        return self._amended(event, self._inbox.edit(event, text, by))
 
     def retract(self, event: Event) -> asyncio.Future[Change]:
         """Take a waiting message back."""

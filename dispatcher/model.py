@@ -89,9 +89,13 @@ class Message:
     sent_at: float | None = None  # wall, by the network's clock; for people only
     attachments: tuple[str, ...] = ()
     default: Binding = Binding()  # used where the session has no setting of its own
-    # Session settings changed in the same commit (keys: project, agent, mode; None unsets): the next message
+    # Session settings changed in the same commit (keys: project, agent, mode, ambient; None unsets): the next message
     # of this session is bound by them however fast it follows, and a crash cannot part the two.
     binds: Mapping[str, str | None] = field(default_factory=dict)
+    parent: SessionKey = ""  # whose settings a session begins with that nothing was taken in for yet
+    # Set: refused with this where no project is bound, as only the commit can tell. Its sender may not use agents on
+    # the bot's own machine.
+    needs_project: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +281,9 @@ class Inbox(Protocol):
         """Record a message that is refused for its own sake (too long), keeping the first 1,000 characters."""
         ...
 
-    def edit(self, event: Event, text: str) -> asyncio.Future[Change]: ...
+    def edit(self, event: Event, text: str, by: str = "") -> asyncio.Future[Change]:
+        """`by`: the sender whose message it must be, else it is unknown; "": anybody's."""
+        ...
 
     def retract(self, event: Event) -> asyncio.Future[Change]: ...
 

@@ -93,6 +93,13 @@ class BotProcess:
         self._gone()
         return code
 
+    def end(self) -> int:
+        """Told to end, as a service manager does; a chat network would keep it going without input. Exit code."""
+        self.process.terminate()
+        code = self.process.wait(PATIENCE)
+        self._gone()
+        return code
+
     def _gone(self) -> None:
         self.process.wait(PATIENCE)
         for thread in self._threads:

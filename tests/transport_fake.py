@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from transports.base import (
@@ -132,6 +132,7 @@ class FakeReceiver:
         self.failures: list[Exception] = []  # taken by the next events, one each
         self.received: list[Inbound | Amendment] = []  # in the order of the calls, repeats included
         self.committed: list[Inbound | Amendment] = []
+        self.admitted: set[str] = set()  # whose invitations are accepted
         self._held: list[tuple[Inbound | Amendment, asyncio.Future[Ack]]] = []
 
     @property
@@ -144,6 +145,15 @@ class FakeReceiver:
 
     def amend(self, amendment: Amendment) -> Awaitable[Ack]:
         return self._taken(amendment)
+
+    def admits(self, transport: str, sender: str, *, direct: bool) -> bool:
+        return sender in self.admitted
+
+    async def session_of(self, transport: str, account: str, event_id: str) -> str | None:
+        return next((event.session for event in self.committed if event.event_id == event_id), None)
+
+    async def knows(self, session: str) -> bool:
+        return any(event.session == session for event in self.committed)
 
     def commit(self, count: int | None = None) -> None:
         """Commit the oldest held events (all, where no count is given)."""
@@ -170,3 +180,23 @@ class FakeReceiver:
         if known is None:
             self.committed.append(event)
         answer.set_result(Ack("accepted", len(self.committed)) if known is None else Ack("duplicate", known))
+
+
+class FakeKeepsakes:
+    """What a transport remembers, in memory."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.failures: list[Exception] = []  # raised by the next writes, one each
+
+    async def read(self, prefix: str) -> Mapping[str, str]:
+        return {key: value for key, value in self.values.items() if key.startswith(prefix)}
+
+    async def write(self, changes: Mapping[str, str | None]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        for key, value in changes.items():
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value

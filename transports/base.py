@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -22,7 +22,9 @@ class Inbound:
     direct: bool = False  # console or DM
     addressed: bool = True  # mentioned, replied to, prefixed, or direct
     sent_at: float | None = None  # Unix seconds by the network's clock
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()  # files that were fetched, by their path on this machine
+    parent: str = ""  # session whose settings a new one begins with: a thread's room, an upgraded room's former self
+    answers: str = ""  # key of the message of ours whose button or reaction said `text`; "": somebody typed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,15 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer that takes no typing: a button, or a reaction where the network has no buttons."""
+
+    text: str  # what it says, as if typed: "allow"
+    label: str  # on a button: "Allow once"
+    symbol: str  # one emoji, for a reaction
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """One message to a chat network."""
 
@@ -59,6 +70,7 @@ class Outbound:
     # Slices (start, end) of the text, whole lines each, that tell of the work rather than its result: header and tool
     # lines among an answer. They may be shown more quietly.
     asides: tuple[tuple[int, int], ...] = ()
+    choices: tuple[Choice, ...] = ()  # pressing one hands in an Inbound whose `answers` is this message's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,9 @@ class Capabilities:
     threads: bool = False
     reactions: bool = False
     buttons: bool = False
-    upload: bool = False
+    upload: bool = False  # takes files (Uploading)
+    typing: bool = False  # can show that something is being written (Typing)
+    rooms: bool = False  # can make rooms (Hosting)
     idempotent: bool = False  # sending the same key twice shows one message
     preview: bool = False  # can show what is still being written, and take it back (Previewing)
     paragraphs: bool = True  # worth streaming paragraph by paragraph where it cannot edit; False: final text only
@@ -93,6 +107,14 @@ class TemporaryFailure(Exception):
 
 class PermanentFailure(Exception):
     """The network will never take this message (kicked, archived, no such room)."""
+
+
+class Disconnected(Exception):
+    """The network cannot be reached, or refuses us. `run` ends with it, and is called again after a while."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting  # trying again soon is no use: somebody has to do something first (a revoked token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +135,30 @@ class Receiver(Protocol):
     def receive(self, inbound: Inbound) -> Awaitable[Ack]: ...
 
     def amend(self, amendment: Amendment) -> Awaitable[Ack]: ...
+
+    def admits(self, transport: str, sender: str, *, direct: bool) -> bool:
+        """Whether to go where this person invites us; `direct`: to a conversation of two."""
+        ...
+
+    async def session_of(self, transport: str, account: str, event_id: str) -> str | None:
+        """The session that a message in the inbox belongs to; None: it is not there. Raises StoreUnavailable."""
+        ...
+
+    async def knows(self, session: str) -> bool:
+        """Whether anything was ever taken in for this session."""
+        ...
+
+
+class Keepsakes(Protocol):
+    """What a transport has to remember across restarts: short texts by key, its own alone."""
+
+    async def read(self, prefix: str) -> Mapping[str, str]:
+        """All whose key begins with `prefix`."""
+        ...
+
+    def write(self, changes: Mapping[str, str | None]) -> Awaitable[None]:
+        """In one transaction, behind everything that was handed in before; None forgets the key."""
+        ...
 
 
 class Transport(Protocol):
@@ -142,5 +188,32 @@ class Previewing(Protocol):
         """Show `text`, which is being written and may change or go, in place of the last one; "" shows none.
 
         Must not block. Cheap to call often: only the end of the text need be looked at, and only now and then.
+        """
+        ...
+
+
+class Typing(Protocol):
+    """What a transport with Capabilities.typing can do beside."""
+
+    async def typing(self, target: str, on: bool) -> None:
+        """Show that something is being written, for about half a minute. Best effort: never raises for the network."""
+        ...
+
+
+class Uploading(Protocol):
+    """What a transport with Capabilities.upload can do beside."""
+
+    async def upload(self, target: str, name: str, content: bytes) -> MessageRef:
+        """Raises TemporaryFailure, PermanentFailure (too large for the network, or no such place)."""
+        ...
+
+
+class Hosting(Protocol):
+    """What a transport with Capabilities.rooms can do beside."""
+
+    async def make_room(self, name: str, invited: Sequence[str]) -> str:
+        """A room of our own with these people in it; its session key, which is its target as well.
+
+        Raises TemporaryFailure, PermanentFailure.
         """
         ...

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from bot.commands import about, completion, grammar, help, permissions, projects, runs, session, words  # noqa: A004 - the noun it is
+from bot.commands import (  # the noun it is
+    about,
+    completion,
+    files,
+    grammar,
+    help,  # noqa: A004
+    members,
+    permissions,
+    projects,
+    runs,
+    session,
+    words,
+)
 from bot.commands.model import CommandCall, Names, Parsed
 from bot.commands.registry import Registry
 
@@ -22,7 +34,10 @@ REGISTRY: Registry = Registry(
         session.RESET,
         session.MODE,
         session.AGENT,
+        session.AMBIENT,
         *projects.ALL,
+        files.SEND,
+        *members.ALL,
         about.help_command(lambda: REGISTRY),
         about.VERSION,
     )

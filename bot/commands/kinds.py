@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bot.commands import codes
 from bot.commands.model import Arg, Kind, Names, Option
 from bot.commands.phrases import code, listed
 from bot.commands.registry import Registry
@@ -14,8 +15,10 @@ from bot.commands.spelling import near
 
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,4}(\.\d{1,3})?", re.ASCII)
+_USER_ID = re.compile(r"(<@)?[UW][A-Z0-9]{5,20}((?(1)(\|[^>]*)?>))\Z", re.ASCII)  # of Slack, bare or as a mention
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([mMgG])(?:[iI]?[bB])?", re.ASCII)
 LONGEST_REST = 500  # characters
+LONGEST_USER = 300  # characters; Matrix allows 255 for an id
 LONGEST_NUMBER = 10  # digits: every id that will ever be given out, and far from int()'s own limit
 
 
@@ -126,6 +129,26 @@ def _moment(word: str, wanted: Arg | Option, scope: Scope) -> object:
     raise Mismatch(f"{code(word)} is no time: `at reset`, or `at 14:05`.")
 
 
+def _path(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    # "send it" is a sentence; "send report.pdf" and "send ./Makefile" name files.
+    if "/" in word or "." in word.rstrip("."):
+        return word
+    raise Mismatch(f"{code(word)} is no path: write {code('./' + word)}.")
+
+
+def _pairing_code(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    if (found := codes.read(word)) is None:
+        raise Mismatch(f"{code(word)} is no code: it has {codes.LENGTH} letters and digits.")
+    return found
+
+
+def _person(word: str, wanted: Arg | Option, scope: Scope) -> object:
+    """Only what looks like a code or an id: "revoke access" is a sentence."""
+    if codes.read(word) or _USER_ID.match(word) or (":" in word.strip(":") and len(word) <= LONGEST_USER):
+        return word
+    raise Mismatch(f"{code(word)} is nobody: a code, `@name:server`, or `slack:U123` name people.")
+
+
 def _rest(word: str, wanted: Arg | Option, scope: Scope) -> object:
     return word[:LONGEST_REST]
 
@@ -143,6 +166,9 @@ READERS: Mapping[Kind, Reader] = {
     "size": _size,
     "flag": _flag,
     "moment": _moment,
+    "code": _pairing_code,
+    "person": _person,
+    "path": _path,
     "rest": _rest,
 }
 

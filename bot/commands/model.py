@@ -16,7 +16,8 @@ Role: TypeAlias = Literal["guest", "member", "operator", "owner"]
 # run: a run's id, digits. count: digits. choice: one of `choices`. word: any one word. command: the name of a
 # command, of one or more words. agent: the name of a configured agent. project: the name of a project. work: a run's
 # id, or the name of a project. number: a decimal number. size: bytes, written "512m" or "4g". flag: an option without a
-# value. moment: "at", "reset" or a time of day. rest: all that is left of the line, as it was written.
+# value. moment: "at", "reset" or a time of day. path: a file's, with a dot or a slash. code: one that was handed
+# over. person: such a code, or somebody by the network's id. rest: all that is left of the line, as it was written.
 Kind: TypeAlias = Literal[
     "run",
     "count",
@@ -30,6 +31,9 @@ Kind: TypeAlias = Literal[
     "size",
     "flag",
     "moment",
+    "path",
+    "code",
+    "person",
     "rest",
 ]
 
@@ -79,7 +83,7 @@ class Command:
     details: str = ""  # Markdown
     examples: tuple[Example, ...] = ()
     needs: Callable[[Args], Role] | None = None  # where some arguments ask for more than `role` (`stop all`)
-    # Settings of the session (project, agent, mode) changed in the same commit as the command's own row.
+    # Settings of the session (project, agent, mode, ambient) changed in the same commit as the command's own row.
     binds: Callable[[Args, Names], Mapping[str, str | None]] | None = None
     # Arguments that follow from the others and from what is known: a project's name from its repository's.
     settles: Callable[[Args, Names], Args] | None = None
@@ -149,6 +153,8 @@ class Asker:
     transport: str
     event_id: str
     account: str = ""  # which of our accounts on that network was spoken to
+    direct: bool = False  # nobody else reads the answer
+    answers: str = ""  # key of the message of ours whose button or reaction it was; "": typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,7 @@ class StatusReport:
     scheduled: tuple[tuple[int, float], ...] = ()  # runs that are to be repeated, and when (Unix seconds)
     limited: tuple[tuple[str, float | None], ...] = ()  # agents that their provider refuses, and until when
     trouble: tuple[str, ...] = ()  # transports that fail, a quarantined workspace: one line each
+    strangers: int = 0  # messages of people nobody knows, turned away since the start; they have no rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +259,13 @@ class AgentInfo:
     policy: str = ""  # what becomes of its permission requests there
     steers: bool = False  # takes further text while its turn runs
     obstacle: str = ""  # installed, but cannot be chosen: why
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    name: str
+    size: int  # bytes
+    lies_at: str = ""  # its path on this machine, where the conversation takes no files and that helps instead
 
 
 class ProjectDesk(Protocol):
@@ -294,11 +308,26 @@ class ProjectDesk(Protocol):
         ...
 
 
+class MemberDesk(Protocol):
+    """What commands may ask about people; each gives its answer. They raise UserError and StoreUnavailable."""
+
+    async def overview(self, invocation: Invocation) -> Reply: ...
+
+    async def grant(self, invocation: Invocation) -> Reply: ...
+
+    async def revoke(self, invocation: Invocation) -> Reply: ...
+
+    async def pair(self, invocation: Invocation) -> Reply: ...
+
+
 class Desk(Protocol):
     """What a command may ask of the bot."""
 
     @property
     def projects(self) -> ProjectDesk: ...
+
+    @property
+    def members(self) -> MemberDesk: ...
 
     def now(self) -> float: ...  # Unix seconds
 
@@ -327,6 +356,8 @@ class Desk(Protocol):
     async def reset(self, session: str) -> ResetReport: ...
 
     def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction: ...  # an agent's question
+
+    async def send(self, asker: Asker, path: str) -> SentFile: ...  # raises UserError
 
     def question(self, session: str) -> Question | None: ...  # the oldest open one, else the last
 

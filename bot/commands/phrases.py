@@ -34,6 +34,13 @@ def _pair(number: int, unit: str, rest: int, subunit: str) -> str:
     return f"{number} {unit} {rest} {subunit}" if rest else f"{number} {unit}"
 
 
+def size(number: int) -> str:
+    """How large a file is: `812 bytes`, `14.2 kB`, `3.1 MB`."""
+    if number < 1000:
+        return counted(number, "byte")
+    return f"{number / 1000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"
+
+
 def first_words(text: str, limit: int = 60) -> str:
     """The beginning of untrusted text on one line, at most `limit` characters, never opening a code span or a cell."""
     line = _SPACE.sub(" ", text.lstrip()[: limit * 4]).strip().replace("`", "'").replace("|", "¦")

@@ -25,6 +25,18 @@ def _by(method: Callable[[ProjectDesk, Invocation], Awaitable[Reply]]) -> Handle
     return handler
 
 
+def _reading(method: Callable[[ProjectDesk, Invocation], Awaitable[Reply]]) -> Handler:
+    """Members read about the project of their conversation; any other may be none of their business."""
+
+    async def handler(invocation: Invocation, desk: Desk) -> Reply:
+        name, asker = invocation.args.get("name"), invocation.asker
+        if name is not None and asker.role == "member" and name != (await desk.settings(asker.session)).project:
+            return Reply(f"This conversation is not about `{name}`; elsewhere it takes an operator.", ok=False)
+        return await method(desk.projects, invocation)
+
+    return handler
+
+
 # ---------------------------------------------------------------- new project
 
 
@@ -118,9 +130,10 @@ SHOW = Command(
     group=GROUP,
     summary="shows everything about a project",
     args=(NAME,),
-    details="Where its source lies, branch, changes, unpushed commits, ssh, limits, image and its latest runs.",
+    details="Where its source lies, branch, changes, unpushed commits, ssh, limits, image and its latest runs. "
+    "Members see the project that their conversation is about.",
     examples=(Example("project harbour", "everything about harbour"),),
-    handler=_by(lambda desk, invocation: desk.show(invocation)),
+    handler=_reading(lambda desk, invocation: desk.show(invocation)),
 )
 
 DIFF = Command(
@@ -130,7 +143,7 @@ DIFF = Command(
     args=(Arg("name", "project", optional=True),),
     details="Without a name of the project that this conversation is about. A long patch is kept as a file.",
     examples=(Example("diff", "of this conversation's project"),),
-    handler=_by(lambda desk, invocation: desk.diff(invocation)),
+    handler=_reading(lambda desk, invocation: desk.diff(invocation)),
 )
 
 SSH = Command(
@@ -140,7 +153,7 @@ SSH = Command(
     args=(NAME,),
     details="The line to type, the block of the ssh configuration, and links for editors. Never the private key.",
     examples=(Example("ssh harbour", "how to reach harbour"),),
-    handler=_by(lambda desk, invocation: desk.ssh(invocation)),
+    handler=_reading(lambda desk, invocation: desk.ssh(invocation)),
 )
 
 LOGS = Command(

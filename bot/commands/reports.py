@@ -35,6 +35,7 @@ def status(report: StatusReport) -> str:
             *_bulleted([f"**Trouble:** {trouble}" for trouble in report.trouble]),
             "",
             *books(report.books),
+            *_strangers(report.strangers),
         )
     )
 
@@ -73,6 +74,10 @@ def _limited(agent: str, until: float | None, now: float) -> str:
 
 def _elsewhere(runs: int) -> list[str]:
     return [f"{counted(runs, 'run')} at work in other sessions"] if runs else []
+
+
+def _strangers(messages: int) -> list[str]:
+    return [f"Turned away: {counted(messages, 'message')} of strangers since the start."] if messages else []
 
 
 # ---------------------------------------------------------------- the books

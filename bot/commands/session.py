@@ -1,4 +1,4 @@
-"""status, go, reset, mode, agent: the conversation and what it is set to."""
+"""status, go, reset, mode, agent, ambient: the conversation and what it is set to."""
 
 from __future__ import annotations
 
@@ -152,4 +152,39 @@ AGENT = Command(
     handler=_agent,
     needs=_agent_role,
     binds=_agent_binds,
+)
+
+
+def _ambient_role(args: Args) -> Role:
+    return "operator" if "how" in args else "member"
+
+
+def _ambient_binds(args: Args, names: Names) -> Mapping[str, str | None]:
+    return {"ambient": str(args["how"])} if "how" in args else {}
+
+
+async def _ambient(invocation: Invocation, desk: Desk) -> Reply:
+    """The setting itself was committed with the command (`binds`)."""
+    settings = await desk.settings(invocation.asker.session)
+    return Reply(words.ambient(settings.ambient, direct=invocation.asker.direct))
+
+
+AMBIENT = Command(
+    name="ambient",
+    group=GROUP,
+    summary="shows or sets whether everything said in a room is meant for the bot",
+    args=(Arg("how", "choice", optional=True, choices=("on", "off")),),
+    details=(
+        "In rooms with several people the bot answers when it is mentioned or replied to, and in threads it is in; "
+        "what it does not answer it does not keep either. `ambient on` makes it answer everything there; a new thread "
+        "begins as its room is set. Changing it is for operators."
+    ),
+    examples=(
+        Example("ambient", "shows it"),
+        Example("ambient on", "everything is meant for the bot"),
+        Example("ambient off", "only what is addressed to it"),
+    ),
+    handler=_ambient,
+    needs=_ambient_role,
+    binds=_ambient_binds,
 )

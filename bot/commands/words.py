@@ -181,6 +181,17 @@ def mode_set(new: Mode, agent: AgentInfo | None = None) -> str:
     return f"Mode is now `{new}`: {_MODES[new]}.{note}"
 
 
+def ambient(on: bool, *, direct: bool) -> str:
+    if direct:
+        return "Everything you write here is meant for me, as in every conversation of two."
+    if on:
+        return "Ambient is on: everything said here is meant for me. `ambient off` changes it."
+    return (
+        "Ambient is off: I answer what mentions me, replies to me, or is said in a thread I am in. `ambient on` makes "
+        "everything meant for me."
+    )
+
+
 def agents(infos: Sequence[AgentInfo], chosen: str | None) -> str:
     """Which agent the session talks to, and which there are."""
     default = next((info.name for info in infos if info.default), None)

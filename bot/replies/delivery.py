@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.replies.places import Places
 from bot.store.records import OutboxItem
 from dispatcher.model import StoreUnavailable
-from transports.base import Outbound, PermanentFailure, TemporaryFailure
+from transports.base import Choice, Outbound, PermanentFailure, TemporaryFailure
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,17 @@ class Outbox(Protocol):
 
 
 class Delivery:
-    def __init__(self, outbox: Outbox, places: Places, group: asyncio.TaskGroup, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        places: Places,
+        group: asyncio.TaskGroup,
+        *,
+        clock: Callable[[], float],
+        choices: Callable[[str], tuple[Choice, ...]] = lambda key: (),
+    ) -> None:
+        """`choices`: what may be pressed under the question of that key, as things stand when it is sent."""
+        self._choices = choices
         self._outbox = outbox
         self._places = places
         self._group = group
@@ -117,7 +127,8 @@ class Delivery:
         # Before the attempt, so that a crash in mid-send is known as a possible repeat and labelled.
         if not await self._outbox.sending(item.id):
             return
-        message = Outbound(item.target, item.text, item.kind, item.key, item.run, item.repeat)
+        choices = self._choices(item.key) if item.kind == "permission" else ()
+        message = Outbound(item.target, item.text, item.kind, item.key, item.run, item.repeat, choices=choices)
         try:
             ref = await transport.send(message)
         except PermanentFailure as exc:

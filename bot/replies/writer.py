@@ -24,6 +24,7 @@ PREVIEWED = 4000  # characters of an unfinished paragraph that can be of interes
 CALLS_SHOWN = 5  # tool calls under way that are shown at the same time
 PATIENCE = 5.0  # seconds that the end of a run waits for live output under way
 MARKS = {"completed": "✔", "failed": "✘"}
+WORDLESS = "*(done, without a word)*"
 UNDER_WAY = "…"  # as long as the marks, so that a line that changes moves nothing else
 
 
@@ -57,6 +58,7 @@ class ReplyWriter:
         self._footers = footers
         self._tools: dict[str, str] = {}
         self.answer: list[str] = []
+        self._muted = False
 
     def text(self, delta: str) -> None:
         self.answer.append(delta)
@@ -78,11 +80,14 @@ class ReplyWriter:
 
     def mute(self) -> None:
         """Show nothing more: the person asked for an end."""
+        self._muted = True
         self._live.mute()
 
     async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]:
         """What must still arrive: unshown text, then what went wrong, then the footer."""
         rest = (await self._live.close()).strip("\n")
+        if footer and not (rest.strip() or trouble or self._muted or any(part.strip() for part in self.answer)):
+            rest = WORDLESS  # a program that reads our lines waits for one, and so does a person
         ending = "\n\n".join(part for part in (trouble, footer if self._footers else "") if part)
         text = f"{rest}\n\n{ending}" if rest and ending else rest or ending
         parts = split_markdown(text, self._max_length) if text else []

@@ -18,10 +18,15 @@ from bot.agents.config import Place
 from bot.runs import words
 from bot.runs.watch import brief
 from dispatcher.model import Batch, Notice, StoreUnavailable
+from transports.base import Choice
 
 log = logging.getLogger(__name__)
 
 Decision: TypeAlias = Literal["once", "always", "deny"]
+
+ALLOW = Choice("allow", "Allow", "✅")
+ALWAYS = Choice("allow always", "Allow always", "♾️")
+DENY = Choice("deny", "Deny", "❌")
 
 REMEMBERED = 200  # ended questions, so that a late answer is told what became of them
 
@@ -93,6 +98,14 @@ class Asking:
     def open(self, session: str) -> tuple[Question, ...]:
         """Questions of a conversation, the oldest first."""
         return tuple(question for question in self._open.values() if question.batch.session == session)
+
+    def choices(self, key: str) -> tuple[Choice, ...]:
+        """What may be pressed under the question named `key`; nothing once it has ended."""
+        question = self._open.get(key)
+        if question is None:
+            return ()
+        always = any(option.kind == "allow_always" for option in question.request.options)
+        return (ALLOW, ALWAYS, DENY) if always else (ALLOW, DENY)
 
     def latest(self, session: str) -> Question | None:
         """The oldest open question, else the one that ended last: what `show all` is about."""

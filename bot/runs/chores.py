@@ -80,6 +80,7 @@ class Chores:
         vacate: Callable[[str], None],  # … until this
         announced: Callable[[], None],
         failed: Callable[[], None],
+        working: Callable[[int, str, bool], None] = lambda run, target, on: None,  # told when one begins and ends
     ) -> None:
         self._book = book
         self._shows = shows
@@ -90,6 +91,7 @@ class Chores:
         self._vacate = vacate
         self._announced = announced
         self._failed = failed
+        self._working = working
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._claimed: set[str] = set()
         self.live: dict[int, Chore] = {}
@@ -124,6 +126,7 @@ class Chores:
             raise
         chore = self.live[run] = Chore(run, job, asyncio.get_running_loop().time())
         self._occupy(f"project/{job.project}", f"run {run} ({job.title})")
+        self._working(run, job.target, True)
         self._group.create_task(self._see_to_it(chore), name=f"chore {run}")
         return run
 
@@ -190,6 +193,7 @@ class Chores:
         finally:
             del self.live[chore.run]
             chore.over.set()
+            self._working(chore.run, job.target, False)
             self._vacate(f"project/{job.project}")
             self.disclaim(job.project)
             self._release(job.session)

@@ -13,8 +13,9 @@ from bot.agents.base import Agent, AgentRun, Identity, Launcher, Turn
 from bot.agents.config import Place
 from bot.agents.prompt import build_prompt
 from bot.errors import UserError
-from bot.runs import briefing, verdict, words
+from bot.runs import attachments, briefing, verdict, words
 from bot.runs.asking import Asking
+from bot.runs.attachments import Brought
 from bot.runs.budget import Budget
 from bot.runs.killing import kill
 from bot.runs.leases import Holder, Leases, Rest
@@ -91,8 +92,11 @@ class Turns:
         live = self._live.running.get(batch.run)
         if live is None or live.turn is None or not live.can_steer:
             return False
-        taken = await live.turn.steer(build_prompt(batch, keeps_conversation=True))
+        brought = await attachments.bring(batch, live.workplace) if live.workplace else Brought({})
+        taken = await live.turn.steer(build_prompt(batch, keeps_conversation=True, tell=brought.tell))
         if taken:
+            for trouble in brought.troubles:
+                live.say(trouble)
             live.say(words.steered(len(batch.rows)))
         return taken
 
@@ -107,8 +111,9 @@ class Turns:
             return await verdict.refused(listener, words.over_budget(self._house.budget.per_day))
         try:
             workplace = await self._house.workplaces.of(batch)
+            live.workplace = workplace
             self._warn(batch, reply, workplace)
-            turn = await self._prepare(batch, staff, workplace)
+            turn = await self._prepare(batch, staff, workplace, reply)
             listener.account.spent = turn.spent
             run = await self._begin(turn, batch, listener, stop, workplace)
         except (UserError, OSError) as exc:
@@ -153,14 +158,17 @@ class Turns:
             self._warned.popitem(last=False)
         reply.notice(words.sees_files())
 
-    async def _prepare(self, batch: Batch, staff: Staff, workplace: Workplace) -> Turn:
+    async def _prepare(self, batch: Batch, staff: Staff, workplace: Workplace, reply: Reply) -> Turn:
         name, project = staff.agent.name, batch.binding.project
         kept = await self._house.conversations.native(batch.session, name, project)
         missed = await self._house.book.since_success(batch.session, name, project) if kept else []
+        brought = await attachments.bring(batch, workplace)
+        for trouble in brought.troubles:
+            reply.notice(trouble)
         return Turn(
             run=batch.run,
             # Rows of an interrupted turn are handed over by the dispatcher only where they must be repeated.
-            prompt=briefing.reminder(missed) + build_prompt(batch, keeps_conversation=False),
+            prompt=briefing.reminder(missed) + build_prompt(batch, keeps_conversation=False, tell=brought.tell),
             cwd=workplace.cwd,
             native_session=kept.native if kept else None,
             spent=kept.spent if kept else None,

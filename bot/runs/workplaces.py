@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.agents.base import Launcher
 from bot.agents.config import Place
+from bot.workspace import Workspace
 from dispatcher.model import Batch
 
 
@@ -16,6 +17,7 @@ class Workplace:
     launcher: Launcher
     cwd: Path  # as the agent sees it
     place: Place
+    files: Workspace | None = None  # its files on this machine; None: they lie at `cwd`
 
 
 class Workplaces(Protocol):

@@ -104,4 +104,8 @@ HostName: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*\z", max_length=253),
 ]
+# "@me:example.org" of Matrix, "slack:U123", "matrix.work:@me:example.org"
+AccountName: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^(@[^\s:]+|[a-z][a-z0-9_.-]*):[^\s:]\S*\z", max_length=300)
+]
 AgentName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}\z")]

@@ -16,6 +16,7 @@ from bot.projects.images import ImageSettings
 from bot.projects.model import Resources
 from bot.projects.settings import ProjectSettings as PlainProjects
 from bot.settings.kinds import (
+    AccountName,
     AgentName,
     Argument,
     Count,
@@ -34,6 +35,7 @@ from bot.settings.kinds import (
     VariableName,
 )
 from bot.settings.projects import DockerSettings, ProjectsSettings
+from bot.settings.transports import TransportsSettings
 from dispatcher.model import Limits
 
 BRIEF = (
@@ -164,6 +166,18 @@ class ConsoleSettings(Section):
     history: Flag = Field(default=True, description="Keep the lines typed at the console in the data directory.")
 
 
+class AccessSettings(Section):
+    """Who owns the bot. Owners let others in, in a chat: [security](../explanation/security.md)."""
+
+    allow: Annotated[
+        tuple[AccountName, ...], Expected('a list of accounts such as ["@me:example.org", "slack:U123"]')
+    ] = Field(
+        default=(),
+        description="Accounts that are owners, whatever is said in a chat: `@name:server` is one of Matrix, "
+        "`<transport>:<id>` any other. Empty: the start prints a code that makes its sender the owner.",
+    )
+
+
 class LogSettings(Section):
     """The log, written to standard error."""
 
@@ -290,9 +304,11 @@ class Settings(BaseSettings):
     runs: RunsSettings = RunsSettings()
     replies: RepliesSettings = RepliesSettings()
     console: ConsoleSettings = ConsoleSettings()
+    access: AccessSettings = AccessSettings()
     log: LogSettings = LogSettings()
     projects: ProjectsSettings = Field(default_factory=ProjectsSettings)  # its paths follow HOME
     docker: DockerSettings = DockerSettings()
+    transports: TransportsSettings = TransportsSettings()
     agents: dict[AgentName, AgentSettings] = Field(default={}, description="The agents, each in `[agents.<name>]`.")
 
     @classmethod

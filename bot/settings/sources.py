@@ -14,6 +14,8 @@ from bot.settings.errors import ConfigBroken, ConfigMissing, ConfigUnreadable
 PREFIX = "TUGBOT_"
 # Set by Tugbot for the agents it starts. A bot started inside such a run must not take them for settings.
 FOR_AGENTS = frozenset({"TUGBOT_RUN", "TUGBOT_SESSION", "TUGBOT_PROJECT", "TUGBOT_AGENT"})
+# Secrets are no settings: they are in no file of settings, and no message repeats them. `bot/networks.py` reads them.
+TOKENS = frozenset({"TUGBOT_MATRIX_TOKEN"})
 
 Tree = dict[str, object]
 
@@ -61,7 +63,7 @@ def read_environment(environ: Mapping[str, str]) -> Tree:
     """TUGBOT_A__B=value as {"a": {"b": value}}. Lists and tables are written as JSON, all else is taken as text."""
     tree: Tree = {}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in FOR_AGENTS:
+        if name.startswith(PREFIX) and name not in FOR_AGENTS | TOKENS:
             _put(tree, name.removeprefix(PREFIX).lower().split("__"), _value(environ[name]))
     return tree
 

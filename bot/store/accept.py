@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.store.records import SessionSettings
-from bot.store.rules import REFUSED_TEXT, binding_of, rebound
+from bot.store.rules import NO_PROJECT, REFUSED_TEXT, begun, binding_of, keyed, rebound
 from dispatcher.model import (
     Accepted,
     Binding,
@@ -64,9 +64,16 @@ def _judge(put: Put, known: Known, planned: Plan) -> Receipt:
         return Duplicate(first)
     if reason := _refusal(put, known.waiting):
         return _refuse(put, reason, known, planned)
+    if put.message.needs_project and _binding(put.message, known).project is None:
+        (notice,) = keyed([put.message.needs_project])
+        return _refuse(replace(put, notice=notice), NO_PROJECT, known, planned)
     state = State.ACCEPTED if put.message.kind == "command" else State.WAITING
     _take(put, state, "", known, planned)
     return Accepted(put.id)
+
+
+def _binding(message: Message, known: Known) -> Binding:
+    return binding_of(begun(known.settings, message.event.session, message.parent), message.default)
 
 
 def _refusal(put: Put, waiting: Mapping[SessionKey, int]) -> str:
@@ -86,7 +93,7 @@ def _refuse(put: Put, reason: str, known: Known, planned: Plan) -> Receipt:
 
 def _take(put: Put, state: State, reason: str, known: Known, planned: Plan) -> None:
     message, session = put.message, put.message.event.session
-    settings = known.settings.get(session, SessionSettings())
+    settings = begun(known.settings, session, message.parent)
     known.events[message.event] = put.id
     known.settings[session] = rebound(settings, message.binds)
     if state is State.WAITING:

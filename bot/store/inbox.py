@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, text, update
 
@@ -18,6 +18,7 @@ from bot.store.tables import is_command, is_waiting, messages, sessions
 from dispatcher.model import Change, Event, Kind, Message, Notice, Receipt, SessionKey, State
 
 _EVENT = (messages.c.transport, messages.c.account, messages.c.session, messages.c.event_id)
+_NAME = (messages.c.transport, messages.c.account, messages.c.event_id)
 
 
 class Inbox:
@@ -42,8 +43,8 @@ class Inbox:
         put = Put(self._database.ids.next_message(), message, self._database.clock(), max_waiting, reason, told)
         return self._database.write_together("put", self._accept, put)
 
-    def edit(self, event: Event, text: str) -> asyncio.Future[Change]:
-        return self._database.write("edit", lambda connection: _change(connection, event, {"text": text}))
+    def edit(self, event: Event, text: str, by: str = "") -> asyncio.Future[Change]:
+        return self._database.write("edit", lambda connection: _change(connection, event, {"text": text}, by))
 
     def retract(self, event: Event) -> asyncio.Future[Change]:
         changes = {"state": State.RETRACTED.value}
@@ -60,6 +61,20 @@ class Inbox:
         """The project that a message was bound to when it was accepted, before whatever it binds itself."""
         this = select(messages.c.project).where(messages.c.id == number)
         return await self._database.read("project_of", lambda connection: connection.execute(this).scalar_one_or_none())
+
+    async def session_of(self, transport: str, account: str, event_id: str) -> SessionKey | None:
+        """Where an event was taken in; the first place, where a network uses its ids again."""
+        named = and_(*(column == value for column, value in zip(_NAME, (transport, account, event_id), strict=True)))
+        first = select(messages.c.session).where(named).order_by(messages.c.id).limit(1)
+        return await self._database.read("session_of", lambda connection: connection.execute(first).scalar())
+
+    async def direct_targets(self) -> Mapping[tuple[str, str], str]:
+        """Where people (transport and sender) wrote to the bot alone the last time. Reads the whole inbox."""
+        person = messages.c.transport, messages.c.sender
+        newest = select(func.max(messages.c.id)).where(messages.c.direct).group_by(*person)
+        found = select(*person, messages.c.target).where(messages.c.id.in_(newest))
+        rows = await self._database.read("direct_targets", lambda connection: connection.execute(found).all())
+        return {(row.transport, row.sender): row.target for row in rows}
 
     async def recent_events(self, kind: Kind = "command", limit: int = 100) -> Sequence[Event]:
         """Of the newest messages of a kind, newest first."""
@@ -84,7 +99,7 @@ class Inbox:
 
 
 def _known(connection: Connection, puts: Sequence[Put]) -> Known:
-    names = {put.message.event.session for put in puts}
+    names = {name for put in puts for name in (put.message.event.session, put.message.parent) if name}
     return Known(_events(connection, puts), _settings(connection, names), _waiting(connection, puts))
 
 
@@ -140,7 +155,7 @@ def _remember(connection: Connection, known: Known, before: set[SessionKey], see
 _UPDATE_SESSION = (
     update(sessions)
     .where(sessions.c.session == bindparam("at_session"))
-    .values({name: bindparam(f"at_{name}") for name in ("project", "agent", "mode", "last_seen")})
+    .values({name: bindparam(f"at_{name}") for name in ("project", "agent", "mode", "ambient", "last_seen")})
 )
 
 
@@ -150,12 +165,13 @@ def _session_row(name: SessionKey, settings: SessionSettings, at: float, prefix:
         f"{prefix}project": settings.project,
         f"{prefix}agent": settings.agent,
         f"{prefix}mode": settings.mode,
+        f"{prefix}ambient": settings.ambient,
         f"{prefix}last_seen": at,
     }
 
 
-def _change(connection: Connection, event: Event, changes: dict[str, str]) -> Change:
-    here = _is(event)
+def _change(connection: Connection, event: Event, changes: dict[str, str], by: str = "") -> Change:
+    here = and_(_is(event), messages.c.sender == by) if by else _is(event)
     if connection.execute(update(messages).where(here, is_waiting).values(changes)).rowcount:
         return "changed"
     return "unknown" if connection.execute(select(messages.c.id).where(here)).first() is None else "late"

@@ -47,6 +47,19 @@ class SessionSettings:
     project: str | None = None
     agent: str | None = None
     mode: Mode = "collect"
+    ambient: bool = False  # everything said there is meant for the bot, mentioned or not
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What somebody may do, as it was granted in a chat."""
+
+    transport: str
+    user: str  # the network's id of the person
+    name: str  # as the network showed it when it was granted; "": not known
+    role: str  # bot.commands.model.Role
+    granted_by: str = ""  # display name
+    granted_at: float = 0.0  # Unix seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def row_of(row: AnyRow) -> Row:
 
 
 def settings_of(row: AnyRow) -> SessionSettings:
-    return SessionSettings(project=row.project, agent=row.agent, mode=row.mode)
+    return SessionSettings(project=row.project, agent=row.agent, mode=row.mode, ambient=bool(row.ambient))
 
 
 def run_of(row: AnyRow, batch: Sequence[int]) -> RunRecord:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, cast, get_args
 
 from bot.agents.base import Identity
 from bot.store.records import RunRecord, SessionSettings
-from dispatcher.model import Binding, Mode, Notice, Outcome, Row, RunState, State
+from dispatcher.model import Binding, Mode, Notice, Outcome, Row, RunState, SessionKey, State
 
 REFUSED_TEXT = 1_000  # characters kept of a message that was refused
 DAY = 86_400.0  # seconds
@@ -48,7 +48,9 @@ RUN_COLUMNS = frozenset(
         "resets_at",
     }
 )
-BINDS = frozenset({"project", "agent", "mode"})
+BINDS = frozenset({"project", "agent", "mode", "ambient"})
+
+NO_PROJECT = "this conversation is about no project, and agents outside of projects are for operators"
 
 # What a command does to messages when it is a stop: discards those of its session, of every session, or none
 # (`stop <id>`). None: it is no stop.
@@ -73,18 +75,27 @@ def binding_of(settings: SessionSettings, default: Binding) -> Binding:
 
 
 def rebound(settings: SessionSettings, binds: Mapping[str, str | None]) -> SessionSettings:
-    """The settings after `binds`; None unsets. Raises ValueError for a key or a mode that does not exist."""
+    """The settings after `binds`; None unsets. Raises ValueError for a key or a value that does not exist."""
     if unknown := set(binds) - BINDS:
         raise ValueError(f"no such session setting: {', '.join(sorted(unknown))}")
     mode = binds.get("mode", settings.mode) or "collect"
     if mode not in get_args(Mode):
         raise ValueError(f"no such mode: {mode}")
+    ambient = binds.get("ambient", "on" if settings.ambient else None)
+    if ambient not in ("on", "off", None):
+        raise ValueError(f"ambient is on or off, not {ambient}")
     return replace(
         settings,
         project=binds.get("project", settings.project),
         agent=binds.get("agent", settings.agent),
         mode=cast("Mode", mode),
+        ambient=ambient == "on",
     )
+
+
+def begun(known: Mapping[SessionKey, SessionSettings], session: SessionKey, parent: SessionKey) -> SessionSettings:
+    """A session's settings; one that nothing was taken in for yet begins with its parent's."""
+    return known.get(session) or known.get(parent) or SessionSettings()
 
 
 def prompt_of(rows: Iterable[Row]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -22,10 +23,22 @@ class Sessions:
         """Settings change with a command's put (Message.binds); unknown sessions have the defaults."""
         return await self._database.read("settings", lambda connection: _settings(connection, session))
 
+    async def all(self) -> Mapping[SessionKey, bool]:
+        """Every session there is, and whether it is ambient."""
+        every = select(sessions.c.session, sessions.c.ambient)
+        return await self._database.read(
+            "sessions", lambda connection: {row.session: bool(row.ambient) for row in connection.execute(every)}
+        )
+
     def bind(self, session: SessionKey, project: str | None) -> asyncio.Future[bool]:
         """Bind a session that has settings; False: it was never heard of."""
         change = update(sessions).where(sessions.c.session == session).values(project=project)
         return self._database.write("bind", lambda connection: connection.execute(change).rowcount > 0)
+
+    def begin(self, session: SessionKey, project: str) -> asyncio.Future[None]:
+        """Bind a session that nobody has spoken in yet, or one that has settings."""
+        seen = self._database.clock()
+        return self._database.write("begin", lambda connection: _begin(connection, session, project, seen))
 
     def rebind(self, session: SessionKey, project: str, to: str | None) -> asyncio.Future[bool]:
         """Bind a session that is bound to `project` to another; False: it was bound otherwise meanwhile."""
@@ -55,6 +68,13 @@ class Sessions:
 def _settings(connection: Connection, session: SessionKey) -> SessionSettings:
     row = connection.execute(select(sessions).where(sessions.c.session == session)).one_or_none()
     return SessionSettings() if row is None else settings_of(row)
+
+
+def _begin(connection: Connection, session: SessionKey, project: str, seen: float) -> None:
+    mine = update(sessions).where(sessions.c.session == session)
+    if not connection.execute(mine.values(project=project)).rowcount:
+        new = {**asdict(SessionSettings(project=project)), "session": session, "last_seen": seen}
+        connection.execute(insert(sessions).values(**new))
 
 
 def _key(session: SessionKey, agent: str, project: str | None) -> dict[str, str]:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from bot.store.books import read_books
 from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.store.keepsakes import Keepsakes
 from bot.store.ledger import Ledger
+from bot.store.members import Members
 from bot.store.migrations import migrate
 from bot.store.outbox import Outbox
 from bot.store.projects import Projects
@@ -31,6 +33,7 @@ class Store:
         self.sessions = Sessions(database)
         self.schedule = Schedule(database)
         self.projects = Projects(database)
+        self.members = Members(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Store:
@@ -49,6 +52,10 @@ class Store:
     def depth(self) -> int:
         """Writes that wait for the writer."""
         return self._database.depth
+
+    def keepsakes(self, transport: str) -> Keepsakes:
+        """What one transport remembers, its own alone."""
+        return Keepsakes(self._database, transport)
 
     async def books(self) -> Books:
         return await self._database.read("books", read_books)

@@ -41,6 +41,7 @@ class MessageTable(SQLModel, table=True):
         _partial("ix_messages_commands", "id", where=COMMAND),
         Index("ix_messages_books", "state", "kind"),
         Index("ix_messages_run", "run"),
+        Index("ix_messages_event_id", "event_id"),  # where a reply or a reaction tells no more than that
     )
 
     id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})  # given at the call
@@ -130,6 +131,7 @@ class SessionTable(SQLModel, table=True):
     agent: str | None = None
     mode: str
     last_seen: float = Field(sa_type=Double)
+    ambient: bool | None = None  # NULL, as in rows of older versions, is false
 
 
 class NativeSessionTable(SQLModel, table=True):
@@ -207,6 +209,29 @@ class ProjectTable(SQLModel, table=True):
     seen: str = ""
 
 
+class MemberTable(SQLModel, table=True):
+    """What people of chat networks may do, as far as the settings do not say it."""
+
+    __tablename__ = "members"
+
+    transport: str = Field(primary_key=True)
+    user: str = Field(primary_key=True)
+    name: str
+    role: str
+    granted_by: str
+    granted_at: float = Field(sa_type=Double)
+
+
+class KeepsakeTable(SQLModel, table=True):
+    """What transports remember across restarts."""
+
+    __tablename__ = "keepsakes"
+
+    transport: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    value: str
+
+
 class IncarnationTable(SQLModel, table=True):
     """One row: the bot process that owns this data."""
 
@@ -232,6 +257,8 @@ sessions = _table(SessionTable)
 native_sessions = _table(NativeSessionTable)
 scheduled = _table(ScheduledTable)
 projects = _table(ProjectTable)
+members = _table(MemberTable)
+keepsakes = _table(KeepsakeTable)
 incarnations = _table(IncarnationTable)
 
 # Literal, because neither database uses a partial index for a condition whose value is a parameter.

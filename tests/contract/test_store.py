@@ -13,7 +13,7 @@ import pytest
 from bot.agents.base import Identity, KillReport
 from bot.projects.errors import NameTaken, PortsExhausted
 from bot.projects.model import Owner, Project, ProjectState, Resources
-from bot.store.records import Conversation, OutboxItem, Scheduled, SessionSettings
+from bot.store.records import Conversation, Member, OutboxItem, Scheduled, SessionSettings
 from bot.store.rules import RecoveryWords, StopScope
 from dispatcher.model import (
     Accepted,
@@ -222,9 +222,127 @@ class TestBinding:
     async def test_an_unknown_setting_is_a_mistake_at_the_call(self, store: AnyStore) -> None:
         with pytest.raises(ValueError, match="colour"):
             put(store, command(1, colour="red"))
+        with pytest.raises(ValueError, match="ambient"):
+            put(store, command(1, ambient="loud"))
+
+    async def test_a_new_session_begins_with_its_parents_settings(self, place: Place, store: AnyStore) -> None:
+        await asyncio.gather(
+            put(store, command(1, "use harbour", THERE, project="harbour", agent="claude", mode="steer")),
+            put(store, command(2, "ambient on", THERE, ambient="on")),
+            put(store, replace(text(3, "same commit", HERE), parent=THERE)),
+        )
+        begun = SessionSettings("harbour", "claude", "steer", ambient=True)
+        (row,) = (await store.ledger.queue(HERE, above=0, limit=9)).rows
+        assert row.binding == Binding("harbour", "claude")
+        assert await store.sessions.settings(HERE) == begun
+        await put(store, replace(command(4, "use none", "new", project=None), parent=THERE))
+        await put(store, command(5, "ambient off", THERE, ambient="off", project="other"))
+        await put(store, replace(text(6), parent=THERE))
+        again = await place.open()
+        assert await again.sessions.settings("new") == replace(begun, project=None)
+        assert await again.sessions.settings(HERE) == begun
+        assert await again.sessions.all() == {HERE: True, THERE: False, "new": True}
+
+    async def test_a_parent_that_nobody_spoke_in_gives_nothing(self, store: AnyStore) -> None:
+        await put(store, replace(text(1), parent=THERE))
+        await put(store, command(2, "use harbour", THERE, project="harbour"))
+        await put(store, replace(text(3), parent=THERE))
+        assert await store.sessions.all() == {HERE: False, THERE: False}
+        assert await store.sessions.settings(HERE) == SessionSettings()
+
+
+class TestNeedsProject:
+    async def test_it_is_refused_where_none_is_bound_and_says_so(self, store: AnyStore) -> None:
+        needy = [replace(text(n), needs_project=notice("No project.", key=f"n{n}")) for n in range(4)]
+        receipts = await asyncio.gather(
+            put(store, needy[0]),
+            put(store, command(9, "use harbour", project="harbour")),
+            put(store, needy[1]),
+            put(store, command(10, "use none", project=None)),
+            put(store, needy[2]),
+            put(store, needy[0]),
+        )
+        kinds = [type(receipt) for receipt in receipts]
+        assert kinds == [Refused, Accepted, Accepted, Accepted, Refused, Duplicate]
+        assert isinstance(receipts[0], Refused)
+        assert "project" in receipts[0].reason
+        assert await said(store) == ["No project.", "No project."]
+        assert (await store.books()).texts == {"refused": 2, "waiting": 1}
+
+    async def test_a_parents_or_the_defaults_project_is_one(self, store: AnyStore) -> None:
+        await put(store, command(1, "use harbour", THERE, project="harbour"))
+        needy = replace(text(2), needs_project=notice("No project."))
+        assert isinstance(await put(store, replace(needy, parent=THERE)), Accepted)
+        assert isinstance(await put(store, replace(needy, event=event(3, "x"), default=Binding("y"))), Accepted)
+
+
+async def test_where_an_event_was_taken_in(store: AnyStore) -> None:
+    await put(store, text("$1", session=THERE))
+    await put(store, text("$1", session=HERE))
+    assert await store.inbox.session_of("console", "me", "$1") == THERE
+    for transport, account, event_id in (("slack", "me", "$1"), ("console", "you", "$1"), ("console", "me", "$2")):
+        assert await store.inbox.session_of(transport, account, event_id) is None
+
+
+class TestMembers:
+    async def test_they_are_kept_by_account(self, place: Place, store: AnyStore) -> None:
+        ada = Member("matrix", "@ada:x", "Ada", "owner", "the console", 2.0)
+        bob = Member("slack", "U1", "Bob", "member", "Ada", 1.0)
+        for member in (ada, bob, replace(bob, transport="web"), replace(bob, role="guest")):
+            await store.members.put(member)
+        again = await place.open()
+        assert list(await again.members.all()) == [replace(bob, role="guest"), replace(bob, transport="web"), ada]
+        assert await again.members.remove("slack", "U1")
+        assert not await again.members.remove("slack", "U1")
+        assert list(await again.members.all()) == [replace(bob, transport="web"), ada]
+
+    async def test_whoever_was_replaced_changes_nothing(self, place: Place, store: AnyStore) -> None:
+        await place.open()
+        with pytest.raises(Fenced):
+            await store.members.put(Member("matrix", "@ada:x", "Ada", "owner"))
+
+
+class TestKeepsakes:
+    async def test_each_transport_has_its_own(self, place: Place, store: AnyStore) -> None:
+        await store.keepsakes("matrix").write({"sync/a": "1", "sync/A": "2", "sync%": "3", "other": ""})
+        await store.keepsakes("slack").write({"sync/a": "9"})
+        mine = (await place.open()).keepsakes("matrix")
+        assert await mine.read("sync/") == {"sync/a": "1", "sync/A": "2"}
+        assert await mine.read("sync%") == {"sync%": "3"}
+        assert await mine.read("") == {"sync/a": "1", "sync/A": "2", "sync%": "3", "other": ""}
+        assert await mine.read("nothing") == {}
+
+    async def test_a_write_changes_adds_and_forgets_at_once(self, store: AnyStore) -> None:
+        mine = store.keepsakes("matrix")
+        await mine.write({"a": "1", "b": "2"})
+        changes: dict[str, str | None] = {"a": "new", "b": None, "c": "3", "never": None}
+        written = mine.write(changes)
+        changes.clear()  # a caller may go on with its own
+        await written
+        await mine.write({})
+        assert await mine.read("") == {"a": "new", "c": "3"}
+
+    async def test_a_write_is_behind_what_was_handed_in_before(self, store: AnyStore) -> None:
+        done: list[str] = []
+        calls: list[asyncio.Future[Any]] = [
+            put(store, text(1)),
+            store.keepsakes("matrix").write({"token": "1"}),
+            put(store, text(2)),
+        ]
+        for name, call in zip(("put", "token", "put"), calls, strict=True):
+            call.add_done_callback(lambda _, name=name: done.append(name))  # type: ignore[misc]
+        await asyncio.gather(*calls)
+        assert done == ["put", "token", "put"]
 
 
 class TestAmend:
+    async def test_an_edit_by_somebody_else_is_of_no_message(self, store: AnyStore) -> None:
+        await put(store, text(1, "one"))
+        assert await store.inbox.edit(event(1), "mine", "@eve:example.org") == "unknown"
+        assert await waiting(store) == ["one"]
+        assert await store.inbox.edit(event(1), "uno", "@ada:example.org") == "changed"
+        assert await waiting(store) == ["uno"]
+
     async def test_a_waiting_message_can_be_changed_and_taken_back(self, store: AnyStore) -> None:
         await asyncio.gather(put(store, text(1, "one")), put(store, text(2, "two")))
         assert await store.inbox.edit(event(1), "uno") == "changed"
@@ -860,3 +978,23 @@ async def test_a_session_is_bound_otherwise_only_if_nobody_did_so_meanwhile(stor
     assert not await store.sessions.rebind(HERE, "one", "two")
     assert not await store.sessions.rebind(THERE, "one", "two")
     assert await store.sessions.settings(HERE) == SessionSettings()
+
+
+async def test_a_room_that_nobody_spoke_in_can_be_bound(store: AnyStore) -> None:
+    await store.sessions.begin(HERE, "one")
+    await put(store, text(1))
+    assert (await store.ledger.queue(HERE, above=0, limit=9)).rows[0].binding.project == "one"
+    await put(store, command(2, mode="steer"))
+    await store.sessions.begin(HERE, "two")
+    assert await store.sessions.settings(HERE) == SessionSettings(project="two", mode="steer")
+
+
+async def test_where_people_wrote_to_the_bot_alone_the_last_time(store: AnyStore) -> None:
+    ada, bob = text(1), replace(text(5), sender="@bob:example.org")
+    await put(store, text(1, session=THERE))
+    assert await store.inbox.direct_targets() == {}
+    for message in (text(2, session=THERE), text(3), bob):
+        await put(store, replace(message, direct=True))
+    await put(store, text(4, session=THERE))
+    name = ada.event.transport
+    assert await store.inbox.direct_targets() == {(name, ada.sender): HERE, (name, bob.sender): HERE}

@@ -7,7 +7,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,6 +23,7 @@ from tests.contract.store_templates import sqlite_template
 __all__ = ["sqlite_template"]  # a fixture
 
 SESSIONS = ("a", "b")
+CHILDREN = ("a", "c")
 ENDS = (RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.FAILED_TO_KILL, RunState.INTERRUPTED)
 WORDS = RecoveryWords(
     run_cut_off=lambda run: f"run {run.id} {run.state} {run.messages}",
@@ -39,6 +40,8 @@ steps = st.one_of(
     st.tuples(st.just("text"), numbers, sessions),
     st.tuples(st.just("text"), numbers, sessions),
     st.tuples(st.just("command"), numbers, sessions, words, st.sampled_from([None, "p", "q"])),
+    st.tuples(st.just("child"), numbers, st.sampled_from(CHILDREN), sessions, st.booleans()),
+    st.tuples(st.just("ambient"), numbers, sessions, st.sampled_from(["on", "off", None])),
     st.tuples(st.just("refuse"), numbers, sessions),
     st.tuples(st.just("edit"), numbers, sessions),
     st.tuples(st.just("retract"), numbers, sessions),
@@ -78,6 +81,14 @@ class World:
     async def _command(self, number: int, session: str, said: str, project: str | None) -> object:
         one = command(number, said, session, project=project)
         return await self.store.inbox.put(one, max_waiting=3, refusal=None)
+
+    async def _child(self, number: int, session: str, parent: str, needy: bool) -> object:
+        said = notice("no project", session, key=f"needy-{len(self.log)}") if needy else None
+        one = replace(text(number, f"t{number}", session), parent=parent, needs_project=said)
+        return await self.store.inbox.put(one, max_waiting=3, refusal=None)
+
+    async def _ambient(self, number: int, session: str, how: str | None) -> object:
+        return await self.store.inbox.put(command(number, "ambient", session, ambient=how), max_waiting=3, refusal=None)
 
     async def _refuse(self, number: int, session: str) -> object:
         return await self.store.inbox.refuse(text(number, "long", session), "too long", None)
@@ -162,7 +173,7 @@ class World:
         """Everything that can be read."""
         store = self.store
         queues = [await store.ledger.queue(session, above=0, limit=50) for session in SESSIONS]
-        told = [await store.sessions.settings(session) for session in SESSIONS]
+        told = [await store.sessions.settings(session) for session in (*SESSIONS, *CHILDREN)]
         runs = [*await store.runs.last(limit=50), *await store.runs.alive(), *await store.runs.failed_to_kill()]
         waiting = sorted(await store.ledger.waiting_sessions())
         recent = list(await store.inbox.recent_events())

@@ -82,6 +82,7 @@ class World:
         self.finishing = 0.0
         self.balance: Counter[str] = Counter()
         self.why: dict[str, str] = {}
+        self.at_work: set[int] = set()
         self.announced = self.failed = 0
         self.over: list[bool] = []
         self.chores = Chores(
@@ -94,11 +95,17 @@ class World:
             vacate=lambda place: self.count(f"occupy {place}", -1),
             announced=self.announce,
             failed=self.fail,
+            working=self.work,
         )
 
     def show(self, run: int, target: str, header: str) -> FakeShows:
         self.shown[run] = FakeShows(header, seconds=self.finishing)
         return self.shown[run]
+
+    def work(self, run: int, target: str, on: bool) -> None:
+        assert (run in self.at_work) != on
+        assert target == TARGET
+        self.at_work ^= {run}
 
     def count(self, what: str, change: int) -> None:
         self.balance[what] += change
@@ -124,7 +131,12 @@ class World:
 
     def is_settled(self) -> bool:
         """Nothing is held or occupied, nothing is live, and every run has its end in the book."""
-        return not any(self.balance.values()) and not self.chores.live and len(self.book.ended) == len(self.book.asked)
+        return (
+            not any(self.balance.values())
+            and not self.at_work
+            and not self.chores.live
+            and len(self.book.ended) == len(self.book.asked)
+        )
 
 
 Work = Callable[[int, Progress], Awaitable[str]]

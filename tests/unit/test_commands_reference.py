@@ -38,6 +38,7 @@ def test_the_commands_are_these() -> None:
         "reset",
         "mode [collect|interrupt|steer]",
         "agent [name|default]",
+        "ambient [on|off]",
         "new project [name] [--stack S] [--git URL] [--branch B] [--path DIR] [--agent A] [--cpus N] [--memory SIZE]",
         "projects",
         "use <name|none>",
@@ -54,6 +55,11 @@ def test_the_commands_are_these() -> None:
         "secrets list <name>",
         "secrets unset <name> <key>",
         "stacks",
+        "send <path>",
+        "members",
+        "grant <code|user> as <owner|operator|member|guest>",
+        "revoke <user>",
+        "pair <code>",
         "help [command]",
         "version",
     ]
@@ -88,6 +94,8 @@ def test_the_overview_is_grouped_and_names_every_command() -> None:
         "**Permissions**",
         "**This conversation**",
         "**Projects**",
+        "**Files**",
+        "**People**",
         "**Tugbot**",
     ]
     assert sum(line.startswith("- ") for line in text.splitlines()) == len(REGISTRY.commands)
@@ -125,6 +133,11 @@ def test_options_are_explained() -> None:
         ("use none", "operator"),
         ("projects", "member"),
         ("delete harbour", "operator"),
+        ("ambient", "member"),
+        ("ambient on", "operator"),
+        ("members", "operator"),
+        ("grant slack:U1 as member", "owner"),
+        ("revoke slack:U1", "owner"),
     ],
 )
 def test_what_role_a_call_needs(text: str, role: Role) -> None:
@@ -163,7 +176,7 @@ def test_a_guest_may_do_nothing_whatever_is_declared() -> None:
         ("agent c", ["claude"]),
         ("agent demo c", []),
         ("mode ", ["collect", "interrupt", "steer"]),
-        ("help re", ["retry", "reset", "rebuild"]),
+        ("help re", ["retry", "reset", "rebuild", "revoke"]),
         ("stop the se", []),
         ("say st", []),
         ("two\nst", []),

@@ -11,13 +11,13 @@ import pytest
 from bot.agents.base import ToolCall
 from bot.replies.delivery import Delivery
 from bot.replies.places import Places
-from bot.replies.writer import Replies
+from bot.replies.writer import WORDLESS, Final, Replies, ReplyWriter
 from bot.store.memory import Disk, MemoryStore
 from dispatcher.model import Batch, Event, Notice, Row, StoreUnavailable
 from dispatcher.model import Binding as Bound
 from tests.transport_fake import FakeTransport
 from tests.virtual_time import run
-from transports.base import Capabilities, PermanentFailure, TemporaryFailure
+from transports.base import Capabilities, Choice, PermanentFailure, TemporaryFailure
 
 Use = Callable[[MemoryStore, Delivery, FakeTransport, asyncio.TaskGroup], Awaitable[None]]
 
@@ -56,6 +56,29 @@ def test_first_in_first_out() -> None:
         assert fake.texts() == ["one", "two", "three"]
 
     assert states(deliver(use)) == ["sent"] * 3
+
+
+def test_a_question_carries_what_may_be_pressed_at_that_moment() -> None:
+    choices = {"q1": (Choice("allow", "Allow", "✅"),)}
+
+    async def main() -> FakeTransport:
+        loop, fake = asyncio.get_running_loop(), FakeTransport()
+        store = MemoryStore(Disk(), clock=loop.time)
+        async with asyncio.TaskGroup() as group:
+            places = Places({"fake": fake})
+            delivery = Delivery(store.outbox, places, group, clock=loop.time, choices=lambda key: choices.get(key, ()))
+            delivery.start()
+            kinds = [("permission", "q1"), ("permission", "over"), ("answer", "q1/answer")]
+            await store.outbox.add([Notice("fake/a", "?", kind, key) for kind, key in kinds])
+            await delivery.close(1.0)
+        await store.close()
+        return fake
+
+    assert [(each.key, each.choices) for each in run(main()).sent] == [
+        ("q1", choices["q1"]),
+        ("over", ()),
+        ("q1/answer", ()),
+    ]
 
 
 def test_a_passing_failure_keeps_the_order_and_honours_retry_after() -> None:
@@ -248,3 +271,12 @@ def test_paragraphs_that_are_asked_for_come_finished() -> None:
 
     run(main())
     assert screen.previews == []
+
+
+@pytest.mark.parametrize("said", [[], ["\n", "  "]])
+async def test_p10_an_agent_that_says_nothing_is_said_to_have_ended(said: list[str]) -> None:
+    writer = ReplyWriter(7, "fake/room", Final(), max_length=1000, footers=False)
+    for delta in said:
+        writer.text(delta)
+    (notice,) = await writer.finish(footer="3 s")
+    assert (notice.kind, notice.text) == ("answer", WORDLESS)

@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
-from bot.agents.base import AgentNotice, Finished, KillReport, RateLimited, Started, TextDelta, Usage, Waits
+from bot.agents.base import (
+    AgentNotice,
+    Finished,
+    KillReport,
+    PermissionOption,
+    RateLimited,
+    Started,
+    TextDelta,
+    Usage,
+    Waits,
+)
 from bot.agents.config import Permissions
 from bot.runs.watch import TurnLimits
 from bot.store.records import Conversation
 from dispatcher.model import RunState
-from tests.turns_world import SESSION, FakeAgent, FakeProcess, World, answer, live, question
+from tests.turns_world import OPTIONS, SESSION, FakeAgent, FakeProcess, World, answer, live, question
 
 ANYONE = lambda question: True  # noqa: E731
 
@@ -43,6 +53,36 @@ def test_the_agent_gets_what_the_person_decided(decision: Any, option: str) -> N
         assert world.agent.runs[0].answers == [("p1", option, "not now")]
 
     live(asked(), test)
+
+
+@pytest.mark.parametrize(
+    ("offered", "choices"), [(OPTIONS, ["allow", "allow always", "deny"]), (OPTIONS[:1], ["allow", "deny"])]
+)
+def test_an_open_question_can_be_answered_by_pressing(
+    offered: tuple[PermissionOption, ...], choices: list[str]
+) -> None:
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(5)
+        key = world.shown[0].key
+        assert [choice.text for choice in world.asking.choices(key)] == choices
+        world.asking.answer(SESSION, "deny", "", "Ann", ANYONE, key)
+        await turn
+        assert world.asking.choices(key) == ()
+
+    agent = FakeAgent([[Started("n1"), question(options=offered), "answer", Finished("end_turn")]])
+    live(agent, test)
+
+
+def test_it_is_told_when_work_begins_and_ends() -> None:
+    told: list[tuple[int, str, bool]] = []
+
+    async def test(world: World) -> None:
+        world.live.working = lambda run, target, on: told.append((run, target, on))
+        await world.play()
+
+    live(FakeAgent([answer()]), test)
+    assert told == [(1, SESSION, True), (1, SESSION, False)]
 
 
 def test_a_question_that_nobody_answers_is_denied_after_its_time() -> None:

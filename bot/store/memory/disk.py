@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.projects.model import Project
-from bot.store.records import Conversation, OutboxItem, RunRecord, Scheduled, SessionSettings
+from bot.store.records import Conversation, Member, OutboxItem, RunRecord, Scheduled, SessionSettings
 from dispatcher.model import Event, Kind, Notice, Row, SessionKey, State
 
 
@@ -42,6 +42,8 @@ class Disk:
     natives: dict[tuple[SessionKey, str, str | None], Conversation] = field(default_factory=dict)
     scheduled: dict[int, Scheduled] = field(default_factory=dict)
     projects: dict[int, Project] = field(default_factory=dict)
+    members: dict[tuple[str, str], Member] = field(default_factory=dict)
+    keepsakes: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, message: StoredMessage) -> None:
         self.messages[message.row.id] = message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.store.memory.disk import Disk, StoredMessage
@@ -11,8 +11,10 @@ from bot.store.memory.writer import MemoryWriter
 from bot.store.records import RunRecord, SessionSettings
 from bot.store.rules import (
     ALIVE,
+    NO_PROJECT,
     REFUSED_TEXT,
     ROWS_END,
+    begun,
     binding_of,
     end_columns,
     keyed,
@@ -23,6 +25,7 @@ from bot.store.rules import (
 from dispatcher.model import (
     Accepted,
     Batch,
+    Binding,
     Change,
     Duplicate,
     Event,
@@ -61,8 +64,8 @@ class MemoryInbox:
         short = replace(message, text=message.text[:REFUSED_TEXT], kind="text", binds={})
         return self._writer.write("refuse", lambda: self._refuse(number, short, reason, notice))
 
-    def edit(self, event: Event, text: str) -> asyncio.Future[Change]:
-        return self._writer.write("edit", lambda: self._change(event, text))
+    def edit(self, event: Event, text: str, by: str = "") -> asyncio.Future[Change]:
+        return self._writer.write("edit", lambda: self._change(event, text, by))
 
     def retract(self, event: Event) -> asyncio.Future[Change]:
         return self._writer.write("retract", lambda: self._change(event, None))
@@ -73,6 +76,20 @@ class MemoryInbox:
 
     async def project_of(self, number: int) -> str | None:
         return await self._writer.read("project_of", lambda: self._disk.messages[number].row.binding.project)
+
+    async def session_of(self, transport: str, account: str, event_id: str) -> SessionKey | None:
+        return await self._writer.read("session_of", lambda: self._session_of((transport, account, event_id)))
+
+    def _session_of(self, name: tuple[str, str, str]) -> SessionKey | None:
+        found = (event for event in self._disk.events if (event.transport, event.account, event.event_id) == name)
+        return next((event.session for event in found), None)
+
+    async def direct_targets(self) -> Mapping[tuple[str, str], str]:
+        return await self._writer.read("direct_targets", self._direct_targets)
+
+    def _direct_targets(self) -> Mapping[tuple[str, str], str]:
+        rows = [message.row for _, message in sorted(self._disk.messages.items())]
+        return {(row.event.transport, row.sender): row.target for row in rows if row.direct}
 
     async def recent_events(self, kind: Kind = "command", limit: int = 100) -> Sequence[Event]:
         return await self._writer.read("recent_events", lambda: self._recent(kind, limit))
@@ -86,6 +103,8 @@ class MemoryInbox:
             return Duplicate(first)
         if message.kind == "text" and len(self._disk.waiting(message.event.session)) >= max_waiting:
             return self._refuse(number, message, f"{max_waiting} messages are waiting already", refusal)
+        if message.needs_project and self._binding(message).project is None:
+            return self._refuse(number, message, NO_PROJECT, message.needs_project)
         state = State.WAITING if message.kind == "text" else State.ACCEPTED
         self._add(number, message, state)
         return Accepted(number)
@@ -99,7 +118,7 @@ class MemoryInbox:
 
     def _add(self, number: int, message: Message, state: State, reason: str = "") -> None:
         session = message.event.session
-        settings = self._disk.sessions.get(session, SessionSettings())
+        settings = begun(self._disk.sessions, session, message.parent)
         row = Row(
             id=number,
             event=message.event,
@@ -114,10 +133,15 @@ class MemoryInbox:
         self._disk.add(StoredMessage(row, message.kind, state, reason=reason))
         self._disk.sessions[session] = rebound(settings, message.binds)
 
-    def _change(self, event: Event, text: str | None) -> Change:
+    def _binding(self, message: Message) -> Binding:
+        return binding_of(begun(self._disk.sessions, message.event.session, message.parent), message.default)
+
+    def _change(self, event: Event, text: str | None, by: str = "") -> Change:
         if (number := self._disk.events.get(event)) is None:
             return "unknown"
         message = self._disk.messages[number]
+        if by not in ("", message.row.sender):
+            return "unknown"
         if message.state is not State.WAITING:
             return "late"
         if text is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.store.memory.disk import Disk
@@ -20,6 +20,11 @@ class MemorySessions:
     async def settings(self, session: SessionKey) -> SessionSettings:
         return await self._writer.read("settings", lambda: self._disk.sessions.get(session, SessionSettings()))
 
+    async def all(self) -> Mapping[SessionKey, bool]:
+        return await self._writer.read(
+            "sessions", lambda: {name: settings.ambient for name, settings in self._disk.sessions.items()}
+        )
+
     def bind(self, session: SessionKey, project: str | None) -> asyncio.Future[bool]:
         return self._writer.write("bind", lambda: self._bind(session, project))
 
@@ -29,6 +34,13 @@ class MemorySessions:
             return False
         self._disk.sessions[session] = replace(settings, project=project)
         return True
+
+    def begin(self, session: SessionKey, project: str) -> asyncio.Future[None]:
+        return self._writer.write("begin", lambda: self._begin(session, project))
+
+    def _begin(self, session: SessionKey, project: str) -> None:
+        settings = self._disk.sessions.get(session, SessionSettings())
+        self._disk.sessions[session] = replace(settings, project=project)
 
     def rebind(self, session: SessionKey, project: str, to: str | None) -> asyncio.Future[bool]:
         return self._writer.write("rebind", lambda: self._rebind(session, project, to))

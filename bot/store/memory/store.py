@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from bot.store.memory.books import MemoryOutbox, MemoryRuns, books_of
 from bot.store.memory.disk import Disk
 from bot.store.memory.inbox import MemoryInbox, MemoryLedger
+from bot.store.memory.keepsakes import MemoryKeepsakes
+from bot.store.memory.members import MemoryMembers
 from bot.store.memory.projects import MemoryProjects
 from bot.store.memory.recovery import recover
 from bot.store.memory.sessions import MemorySchedule, MemorySessions
@@ -31,6 +33,10 @@ class MemoryStore:
         self.sessions = MemorySessions(disk, self._writer)
         self.schedule = MemorySchedule(disk, self._writer)
         self.projects = MemoryProjects(disk, self._writer)
+        self.members = MemoryMembers(disk, self._writer)
+
+    def keepsakes(self, transport: str) -> MemoryKeepsakes:
+        return MemoryKeepsakes(self._disk, self._writer, transport)
 
     @property
     def incarnation(self) -> int:

@@ -1,0 +1,57 @@
+"""Whether each chat network that is set up can be reached with what it was given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from bot import networks
+from bot.checks.base import Check
+from bot.errors import UserError
+from bot.settings import Settings
+from transports.base import PermanentFailure, TemporaryFailure
+
+PATIENCE = 20.0  # seconds for a network to answer
+
+# Tries a transport out; what is wrong, in words that say what to do, or "". Changes nothing.
+Trial: TypeAlias = Callable[[], Awaitable[str]]
+
+
+def listed(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, Trial]:
+    """The trials of the transports that are set up, by name."""
+    trials: Mapping[str, Trial] = {networks.MATRIX: lambda: _matrix(settings, environ)}
+    return {name: trials[name] for name in networks.names(settings)}
+
+
+async def _matrix(settings: Settings, environ: Mapping[str, str]) -> str:
+    from transports.matrix.signin import verify
+
+    own = settings.transports.matrix
+    try:
+        token, _ = networks.matrix_token(settings, settings.data_dir, environ)
+        account = await verify(own.homeserver.rstrip("/"), token)
+    except (UserError, TemporaryFailure, PermanentFailure) as exc:
+        return str(exc)
+    return "" if account.user == own.user else f"the access token is of {account.user}, not of {own.user}"
+
+
+async def check(trials: Mapping[str, Trial]) -> list[Check]:
+    """All at once: each mostly waits for its network."""
+    problems = await asyncio.gather(*(_problem(trial) for trial in trials.values()))
+    return [_check(name, problem) for name, problem in zip(trials, problems, strict=True)]
+
+
+async def _problem(trial: Trial) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await trial()
+    except TimeoutError:
+        return f"no answer within {PATIENCE:.0f} s"
+    except Exception as exc:  # whatever it is, the other checks are worth seeing
+        return f"{type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")
+
+
+def _check(name: str, problem: str) -> Check:
+    fix = f"correct [transports.{name}] in bot.toml, then run: tugbot doctor"
+    return Check(name, not problem, problem or "it answers, and takes what it is given", fix if problem else "")

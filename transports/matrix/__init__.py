@@ -1,0 +1,1 @@
+"""Matrix: rooms, DMs and threads over the client-server API."""

@@ -1,0 +1,56 @@
+"""Files that people send: fetched into a directory of the bot's own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+from transports.base import PermanentFailure
+from transports.matrix.model import Event, Homeserver
+
+log = logging.getLogger(__name__)
+
+NAME = 100  # characters of a file's name that are kept
+
+
+class Files:
+    def __init__(self, server: Homeserver, place: Path, limit: int) -> None:
+        self._server = server
+        self._place = place
+        self._limit = limit  # bytes
+
+    async def fetch(self, event: Event, name: str) -> Path | None:
+        """Where it lies now; None: it cannot be had, or is too large. Fetched once, however often it is asked for."""
+        folder = self._place / hashlib.sha256(f"{event.room}\0{event.id}".encode()).hexdigest()[:20]
+        path = folder / safe_name(name)
+        if await asyncio.to_thread(path.exists):
+            return path
+        try:
+            content = await self._server.download(event.content, self._limit)
+        except PermanentFailure as exc:
+            log.warning("the file of %s in %s: %s", event.id, event.room, exc)
+            return None
+        await asyncio.to_thread(_write, path, content)
+        return path
+
+
+def safe_name(name: str) -> str:
+    """A name that stays in its directory, on one line and in sight."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    shown = "".join(char if char.isprintable() else "_" for char in last).strip().lstrip(".")
+    stem, dot, ending = shown.rpartition(".")
+    short = f"{stem[: NAME - len(ending) - 1]}.{ending}" if dot and len(ending) < 20 else shown[:NAME]
+    while len(short.encode()) > 200:  # what file systems take is bytes
+        short = short[1:]
+    return short.lstrip(".") or "file"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(".part")
+    part.write_bytes(content)
+    os.replace(part, path)

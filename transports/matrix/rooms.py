@@ -1,0 +1,94 @@
+"""Which rooms we go to, and which one a room was before it was upgraded. Remembered across restarts."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+
+from transports.base import Keepsakes, PermanentFailure, Receiver
+from transports.matrix.model import Homeserver, Invite
+
+log = logging.getLogger(__name__)
+
+INVITED = "invited/"  # keepsakes: invitations that nobody who may has sent yet
+ENTERED = "entered/"  # rooms that we join, until their first news: "invite" or "moved"
+WAS = "was/"  # a room's former self
+MOST = 50  # invitations that wait; anyone can send one
+
+
+class Rooms:
+    def __init__(self, name: str, server: Homeserver, keepsakes: Keepsakes) -> None:
+        self._name = name  # of the transport
+        self._server = server
+        self._keepsakes = keepsakes
+        self._kept: dict[str, str] = {}
+
+    def load(self, kept: Mapping[str, str]) -> None:
+        self._kept = {key: value for key, value in kept.items() if key.startswith((INVITED, ENTERED, WAS))}
+
+    def entered(self, room: str) -> str:
+        """How we came into a room of which no news was read yet: "invite" or "moved"; "" for every other room."""
+        return self._kept.get(ENTERED + room, "")
+
+    def was(self, room: str) -> str:
+        return self._kept.get(WAS + room, "")
+
+    def settled(self, room: str) -> dict[str, str | None]:
+        """News of the room were read. What to write down."""
+        return {ENTERED + room: None} if ENTERED + room in self._kept else {}
+
+    def left(self, rooms: Sequence[str]) -> dict[str, str | None]:
+        """What to write down."""
+        changes: dict[str, str | None] = {}
+        for room in rooms:
+            log.warning("we are not in %s any more", room)
+            changes |= {key: None for key in (INVITED + room, ENTERED + room) if key in self._kept}
+        return changes
+
+    def written(self, changes: Mapping[str, str | None]) -> None:
+        """What was to be written down is; until then all must be done as before, should it have to be done again."""
+        for key, value in changes.items():
+            if value is None:
+                self._kept.pop(key, None)
+
+    async def invited(self, invites: Sequence[Invite], receiver: Receiver) -> None:
+        """Go where somebody invites us who may; what others sent waits until they may."""
+        for invite in invites:
+            value = json.dumps({"sender": invite.sender, "direct": invite.direct})
+            if self._kept.get(INVITED + invite.room) != value:
+                await self._keep({INVITED + invite.room: value})
+        waiting = [key.removeprefix(INVITED) for key in self._kept if key.startswith(INVITED)]
+        for room in waiting[:-MOST]:
+            await self._keep({INVITED + room: None})
+        for room in waiting[-MOST:]:
+            invite_ = json.loads(self._kept[INVITED + room])
+            # Into the successor of a room of ours whoever made it may invite us: many can only be joined so.
+            if self.was(room) or receiver.admits(self._name, invite_["sender"], direct=invite_["direct"]):
+                await self._enter(room, "invite", ())
+
+    async def follow(self, room: str, to: str, sender: str) -> None:
+        """Go along when a room is upgraded."""
+        if self.was(to) == room:
+            return
+        await self._keep({WAS + to: room})
+        server = sender.partition(":")[2]
+        await self._enter(to, "moved", (server,) if server else ())
+
+    async def _enter(self, room: str, how: str, via: Sequence[str]) -> None:
+        # Before the join: the room's first news must be known for what they are, whatever happens between.
+        await self._keep({ENTERED + room: how})
+        try:
+            await self._server.join(room, via)
+        except PermanentFailure as exc:
+            log.warning("%s could not be joined without an invitation: %s", room, exc)
+            await self._keep({ENTERED + room: None})
+        await self._keep({INVITED + room: None})
+
+    async def _keep(self, changes: Mapping[str, str | None]) -> None:
+        known = {key: value for key, value in changes.items() if value is not None or key in self._kept}
+        if not known:
+            return
+        await self._keepsakes.write(known)
+        self._kept |= {key: value for key, value in known.items() if value is not None}
+        self.written(known)
