@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import crowded, deltas, flush, idle, projects, puts, startup, stop, turns
+from benchmarks import crowded, deltas, flush, idle, matrix, projects, puts, startup, stop, turns
 from benchmarks.table import table
 
 ALL = {
@@ -20,6 +20,7 @@ ALL = {
     "deltas": deltas,
     "turns": turns,
     "projects": projects,
+    "matrix": matrix,
 }
 
 

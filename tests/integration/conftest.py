@@ -1,4 +1,4 @@
-"""What tests on a real Docker engine share."""
+"""What tests on a real Docker engine or a real homeserver share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 from bot.projects.model import Owner
 from tests import docker_world
 from tests.docker_world import ROOT, Authority, Projects, workshop
+from tests.matrix_world import synapse
+
+__all__ = ["synapse"]
 
 
 @pytest.fixture(scope="session")
