@@ -103,6 +103,7 @@ async def _serve(settings: Settings, options: RunOptions, data: Path) -> int:
         clear_unborn(data)
         launcher = await choose((data,), mark_of(data))
         configs = {name: settings.agent_config(name) for name in settings.agent_names()}
+        networks.check(settings, options.transports, data, os.environ)
         staff = staffing(configs, settings.default_agent, Secrets(data), os.environ)
         async with asyncio.TaskGroup() as group:
             bot = Bot(settings, options, data, store, launcher, staff, ending, group)

@@ -33,6 +33,19 @@ def names(settings: Settings) -> tuple[str, ...]:
     return (MATRIX,) if settings.transports.matrix.homeserver else ()
 
 
+def check(settings: Settings, wanted: tuple[str, ...], data: Path, environ: Mapping[str, str]) -> None:
+    """Before anything is begun. Raises NotSetUp, TokenMissing, EncryptionMissing."""
+    if MATRIX not in (wanted or names(settings)):
+        return
+    from transports.matrix.client import can_encrypt
+
+    if not settings.transports.matrix.homeserver:
+        raise NotSetUp
+    if settings.transports.matrix.e2ee and not can_encrypt():
+        raise EncryptionMissing
+    matrix_token(settings, data, environ)
+
+
 def matrix_token(settings: Settings, data: Path, environ: Mapping[str, str]) -> tuple[str, str]:
     """Access token, and device id where it is known. Raises TokenMissing."""
     if token := environ.get(MATRIX_TOKEN, "").strip():
@@ -44,16 +57,12 @@ def matrix_token(settings: Settings, data: Path, environ: Mapping[str, str]) -> 
 
 
 def matrix(settings: Settings, data: Path, environ: Mapping[str, str], keepsakes: Keepsakes) -> Transport:
-    """Raises NotSetUp, TokenMissing, EncryptionMissing."""
-    from transports.matrix.client import NioHomeserver, can_encrypt
+    """What `check` has let pass."""
+    from transports.matrix.client import NioHomeserver
     from transports.matrix.model import Account, Policy
     from transports.matrix.transport import MatrixTransport
 
     own = settings.transports.matrix
-    if not own.homeserver:
-        raise NotSetUp
-    if own.e2ee and not can_encrypt():
-        raise EncryptionMissing
     token, device = matrix_token(settings, data, environ)
     policy = Policy(e2ee=own.e2ee, trust_unverified=own.unverified_devices == "trust", max_file=own.max_file)
     account = Account(own.homeserver.rstrip("/"), own.user, token, device)

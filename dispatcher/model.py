@@ -63,6 +63,8 @@ class Notice:
     text: str  # Markdown
     kind: str = "notice"  # answer | failure | receipt | refusal | notice
     key: str = ""  # idempotency key, unique for ever; "" lets the outbox make one
+    edits: str = ""  # id of a message of ours on the network that this is the new text of; "": a message of its own
+    asides: tuple[tuple[int, int], ...] = ()  # slices (start, end) of the text that are about the work
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class MatrixBot:
 
     def __post_init__(self) -> None:
         self.account = self.server.user(self.name)
+        self.account.set_name("Tugbot")  # the id has a number where others were first
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from bot.replies.growing import Growing, Mark, Page
 from transports.base import MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
@@ -12,6 +13,15 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds that the end of a run waits for the last state to be shown
 LONGEST_DELAY = 60.0  # seconds between attempts while the network takes nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of ours as it is shown."""
+
+    id: str
+    text: str
+    asides: tuple[tuple[int, int], ...]
 
 
 class ByEdit:
@@ -25,8 +35,12 @@ class ByEdit:
         group: asyncio.TaskGroup,
         header: str,
         interval: float,
+        gather: float = 0.0,
     ) -> None:
-        """`interval`: least seconds between two edits of a message; a network that asks for more gets more."""
+        """`interval`: least seconds between two edits of a message; a network that asks for more gets more.
+
+        `gather`: seconds before anything is shown, unless the reply ends sooner.
+        """
         self._run = run
         self._target = target
         self._transport = transport
@@ -34,11 +48,15 @@ class ByEdit:
         self._growing = Growing(header, transport.capabilities.max_length)
         self._message: MessageRef | None = None  # the current page's
         self._last = ""  # what it says
+        self._asides: tuple[tuple[int, int], ...] = ()
         self._shown: Mark | None = None  # how far it goes; None: it has not begun
+        self._begun = False  # something was shown
         self._failures = 0  # in a row
         self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time()  # of the next edit, and after a failure of the next attempt
-        self._barred = self._due  # until then the network has asked to be left alone
+        self._due = (
+            self._loop.time() + gather
+        )  # of the first message or the next edit; after a failure, of the next try
+        self._barred = self._loop.time()  # until then the network has asked to be left alone
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._muted = False
@@ -64,6 +82,12 @@ class ByEdit:
         await asyncio.wait({self._task}, timeout=PATIENCE)
         self._task.cancel("closed")
         return "" if self._muted else self._growing.rest(self._shown)
+
+    def last(self) -> Said | None:
+        """The message that shows the end of all that was said, once closed; None: there is more, or nothing."""
+        if self._muted or self._message is None or self._growing.rest(self._shown):
+            return None
+        return Said(self._message.id, self._last, self._asides)
 
     async def _work(self) -> None:
         while self._wake.is_set() or not self._closing.is_set():
@@ -99,7 +123,7 @@ class ByEdit:
 
     async def _until_due(self) -> None:
         """Raises TemporaryFailure where the reply is closed while the network wants to be left alone."""
-        if self._message is None and not self._failures:
+        if self._message is None and self._begun and not self._failures:
             return  # a new message is no edit
         try:
             async with asyncio.timeout_at(self._due):
@@ -115,7 +139,8 @@ class ByEdit:
             self._message = await self._transport.send(message)
         else:
             await self._transport.edit(self._message, message)
-        self._last, self._shown, self._failures = page.text, page.end, 0
+        self._last, self._asides, self._shown = page.text, page.asides, page.end
+        self._failures, self._begun = 0, True
         self._due = self._loop.time() + self._interval
 
     def _put_off(self, exc: TemporaryFailure) -> None:

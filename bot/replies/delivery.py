@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.replies.places import Places
 from bot.store.records import OutboxItem
 from dispatcher.model import StoreUnavailable
-from transports.base import Choice, Outbound, PermanentFailure, TemporaryFailure
+from transports.base import Choice, MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +128,9 @@ class Delivery:
         if not await self._outbox.sending(item.id):
             return
         choices = self._choices(item.key) if item.kind == "permission" else ()
-        message = Outbound(item.target, item.text, item.kind, item.key, item.run, item.repeat, choices=choices)
+        message = Outbound(item.target, item.text, item.kind, item.key, item.run, item.repeat, item.asides, choices)
         try:
-            ref = await transport.send(message)
+            ref = await _given(transport, item.edits, message)
         except PermanentFailure as exc:
             log.warning("message %s to %s cannot be delivered: %s", item.id, item.target, exc)
             await _insist(partial(self._outbox.undeliverable, item.id, str(exc)))
@@ -139,6 +139,19 @@ class Delivery:
             await _insist(partial(self._outbox.retry, item.id, again, str(exc)))
         else:
             await _insist(partial(self._outbox.sent, item.id, ref.id))
+
+
+async def _given(transport: Transport, edits: str, message: Outbound) -> MessageRef:
+    """An edit where it is one and the network still takes it, else a message of its own."""
+    if edits:
+        ref = MessageRef(message.target, edits)
+        try:
+            await transport.edit(ref, message)
+        except PermanentFailure as exc:
+            log.info("%s cannot be edited, its text becomes a new message: %s", edits, exc)
+        else:
+            return ref
+    return await transport.send(message)
 
 
 async def _insist(write: Callable[[], Awaitable[bool]]) -> None:

@@ -12,7 +12,7 @@ import logging
 from typing import Protocol, cast
 
 from bot.agents.base import ToolCall
-from bot.replies.by_edit import ByEdit
+from bot.replies.by_edit import ByEdit, Said
 from bot.replies.places import Places
 from dispatcher.model import Notice
 from transports.base import Capabilities, Outbound, PermanentFailure, Previewing, TemporaryFailure, Transport
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PREVIEWED = 4000  # characters of an unfinished paragraph that can be of interest while it grows
 CALLS_SHOWN = 5  # tool calls under way that are shown at the same time
+GATHER = 0.4  # seconds that an answer gathers before it is shown: a short one is one message, and is there sooner
 PATIENCE = 5.0  # seconds that the end of a run waits for live output under way
 MARKS = {"completed": "✔", "failed": "✘"}
 WORDLESS = "*(done, without a word)*"
@@ -42,6 +43,10 @@ class Live(Protocol):
 
     async def close(self) -> str:
         """Stop showing; what of the text was not shown."""
+        ...
+
+    def last(self) -> Said | None:
+        """Once closed: the message of ours that ends with the last of the words, where it can still be edited."""
         ...
 
     def mute(self) -> None: ...
@@ -86,15 +91,27 @@ class ReplyWriter:
     async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]:
         """What must still arrive: unshown text, then what went wrong, then the footer."""
         rest = (await self._live.close()).strip("\n")
-        if footer and not (rest.strip() or trouble or self._muted or any(part.strip() for part in self.answer)):
-            rest = WORDLESS  # a program that reads our lines waits for one, and so does a person
+        # A program that reads our lines waits for one, and so does a person.
+        wordless = footer and not (rest.strip() or trouble or self._muted or any(map(str.strip, self.answer)))
+        said = WORDLESS if wordless else rest
         ending = "\n\n".join(part for part in (trouble, footer if self._footers else "") if part)
-        text = f"{rest}\n\n{ending}" if rest and ending else rest or ending
+        text = "\n\n".join(part for part in (said, ending) if part)
+        if text and not rest and not trouble and (notice := self._appended(text)):
+            return (notice,)
         parts = split_markdown(text, self._max_length) if text else []
         kind = "failure" if trouble else "answer"
         return tuple(
             Notice(self._target, part, kind, f"run/{self._run}/{number}") for number, part in enumerate(parts, 1)
         )
+
+    def _appended(self, line: str) -> Notice | None:
+        """`line` at the end of what is shown already, where that can be edited: one message for one answer."""
+        last = self._live.last()
+        text = f"{last.text}\n\n{line}" if last else ""
+        if last is None or len(text) > self._max_length:
+            return None
+        asides = (*last.asides, (len(text) - len(line), len(text)))
+        return Notice(self._target, text, "answer", f"run/{self._run}/1", last.id, asides)
 
 
 class Replies:
@@ -117,7 +134,7 @@ class Replies:
         if transport is None or self._stream == "final":
             return Final()
         if transport.capabilities.edit and self._stream == "edit":
-            return ByEdit(run, target, transport, self._group, header, self._interval)
+            return ByEdit(run, target, transport, self._group, header, self._interval, GATHER)
         if transport.capabilities.edit or transport.capabilities.paragraphs:
             previewed = self._stream == "edit"  # the other word says: when they are finished
             return ByParagraph(run, target, transport, self._group, header, previewed=previewed)
@@ -139,6 +156,9 @@ class Final:
 
     def mute(self) -> None:
         self._muted = True
+
+    def last(self) -> None:
+        """Nothing was shown."""
 
     async def close(self) -> str:
         return "" if self._muted else "".join(self._text)
@@ -230,6 +250,9 @@ class ByParagraph(Sending):
     def mute(self) -> None:
         self._muted = True
         self._show_unfinished()
+
+    def last(self) -> None:
+        """Nothing that is shown can be edited."""
 
     async def close(self) -> str:
         self._closed = True

@@ -99,4 +99,6 @@ def _row(notice: Notice, now: float, number: int, run: int | None) -> dict[str, 
         "due_at": now,
         "ref": "",
         "error": "",
+        "edits": notice.edits or None,
+        "asides": [list(aside) for aside in notice.asides] or None,
     }

@@ -99,6 +99,8 @@ class OutboxItem:
     attempts: int = 0
     run: int | None = None
     repeat: bool = False  # may have been delivered before: the bot died, or the network fell silent, while it was sent
+    edits: str = ""  # as in dispatcher.model.Notice, and so is the next
+    asides: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,4 +52,6 @@ def item_of(row: AnyRow) -> OutboxItem:
         attempts=row.attempts,
         run=row.run,
         repeat=row.repeat,
+        edits=row.edits or "",
+        asides=tuple((start, end) for start, end in row.asides or ()),
     )

@@ -121,6 +121,8 @@ class OutboxTable(SQLModel, table=True):
     settled_at: float | None = Field(default=None, sa_type=Double)
     ref: str = ""  # the network's id of the delivered message
     error: str = ""  # why the last attempt failed
+    edits: str | None = None  # id of the message that it replaces
+    asides: list[list[int]] | None = Field(default=None, sa_type=Json)  # slices of the text
 
 
 class SessionTable(SQLModel, table=True):

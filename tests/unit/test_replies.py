@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.agents.base import ToolCall
-from bot.replies.delivery import Delivery
+from bot.replies.delivery import Delivery, _given
 from bot.replies.places import Places
 from bot.replies.writer import WORDLESS, Final, Replies, ReplyWriter
 from bot.store.memory import Disk, MemoryStore
@@ -17,7 +17,7 @@ from dispatcher.model import Batch, Event, Notice, Row, StoreUnavailable
 from dispatcher.model import Binding as Bound
 from tests.transport_fake import FakeTransport
 from tests.virtual_time import run
-from transports.base import Capabilities, Choice, PermanentFailure, TemporaryFailure
+from transports.base import Capabilities, Choice, Outbound, PermanentFailure, TemporaryFailure
 
 Use = Callable[[MemoryStore, Delivery, FakeTransport, asyncio.TaskGroup], Awaitable[None]]
 
@@ -280,3 +280,14 @@ async def test_p10_an_agent_that_says_nothing_is_said_to_have_ended(said: list[s
         writer.text(delta)
     (notice,) = await writer.finish(footer="3 s")
     assert (notice.kind, notice.text) == ("answer", WORDLESS)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_notice_that_edits_a_message_takes_its_place_or_follows_it(refused: bool) -> None:
+    network = FakeTransport(capabilities=Capabilities(edit=True))
+    ref = await network.send(Outbound("fake/room", "the answer"))
+    network.failures = [PermanentFailure("it was deleted")] if refused else []
+    shown = await _given(network, ref.id, Outbound("fake/room", "the answer\n\n3 s"))
+    texts = ["the answer", "the answer\n\n3 s"] if refused else ["the answer\n\n3 s"]
+    assert network.texts() == texts
+    assert (shown == ref) is not refused

@@ -297,10 +297,15 @@ async def told(deltas: list[tuple[str, float, bool]], limit: int, plan: list[Exc
             await asyncio.sleep(pause)
         assert_pace(network.times)
         notices = await writer.finish("— 3 s")
+        network.plan.clear()  # the outbox tries again until it is shown
+        for notice in notices:
+            if notice.edits:
+                said = Outbound(notice.target, notice.text, notice.kind, notice.key, asides=notice.asides)
+                await network.edit(MessageRef(notice.target, notice.edits), said)
         messages = network.texts()
     assert notices[-1].text.endswith("— 3 s")
     assert all(0 < len(text) <= limit and after_text(None, text) is None for text in messages)
-    return [*messages, *(notice.text for notice in notices)]
+    return [*messages, *(notice.text for notice in notices if not notice.edits)]
 
 
 def assert_pace(times: list[tuple[str, float]]) -> None:
@@ -339,3 +344,26 @@ def test_every_character_arrives_exactly_once(
     chat = run(told(deltas, limit, plan))
     assert bare(chat) == bare([document if document.strip() else WORDLESS])
     assert code(chat) == code([document])
+
+
+async def test_a_short_answer_is_one_message_with_its_footer() -> None:
+    network = Network(capabilities=Capabilities(edit=True, max_length=1000, edit_interval=INTERVAL))
+    async with asyncio.TaskGroup() as group:
+        live = ByEdit(8, "fake/room", network, group, HEADER, 0.0, gather=60.0)
+        writer = ReplyWriter(8, "fake/room", live, max_length=1000, footers=True)
+        writer.text("the answer")
+        (notice,) = await writer.finish("— 3 s")
+    assert network.texts() == [f"{HEADER}\n\nthe answer"]
+    assert notice.edits in network.shown
+    assert notice.text == f"{HEADER}\n\nthe answer\n\n— 3 s"
+    assert [notice.text[start:end] for start, end in notice.asides] == [HEADER, "— 3 s"]
+
+
+async def test_a_footer_that_does_not_fit_is_a_message_of_its_own() -> None:
+    network = Network(capabilities=Capabilities(edit=True, max_length=64, edit_interval=INTERVAL))
+    async with asyncio.TaskGroup() as group:
+        live = ByEdit(8, "fake/room", network, group, "", 0.0)
+        writer = ReplyWriter(8, "fake/room", live, max_length=64, footers=True)
+        writer.text("a" * 62)
+        (notice,) = await writer.finish("— 3 s")
+    assert (notice.edits, notice.text) == ("", "— 3 s")

@@ -64,6 +64,8 @@ class Disk:
             key=notice.key,
             state="pending",
             run=run,
+            edits=notice.edits,
+            asides=notice.asides,
         )
         self.outbox[number] = StoredNotice(item, due_at=now)
         self.keys.add(notice.key)

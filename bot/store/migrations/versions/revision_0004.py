@@ -13,6 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("sessions", sa.Column("ambient", sa.Boolean()))
+    op.add_column("outbox", sa.Column("edits", sa.String()))
+    op.add_column("outbox", sa.Column("asides", sa.JSON(none_as_null=True)))
     op.create_index("ix_messages_event_id", "messages", ["event_id"])
     op.create_table(
         "members",
