@@ -12,10 +12,13 @@ from typing import Protocol
 
 import pytest
 
+from tests.matrix_fake import ANN, ME
+from tests.matrix_rig import Over, World
 from tests.transport_fake import FakeReceiver, FakeTransport, until
-from transports.base import Inbound, MessageRef, Outbound, PermanentFailure, Transport
+from transports.base import Disconnected, Inbound, MessageRef, Outbound, PermanentFailure, Receiver, Transport
 from transports.console.jsonl import JsonLinesConsole
 from transports.console.piped import PipedConsole
+from transports.matrix.transport import MatrixTransport
 
 
 class Rig(Protocol):
@@ -25,6 +28,7 @@ class Rig(Protocol):
     def transport(self) -> Transport: ...
 
     target: str
+    sender: str
 
     def say(self, text: str) -> None: ...
 
@@ -41,6 +45,7 @@ class Rig(Protocol):
 
 class FakeRig:
     target = "fake/room"
+    sender = "ann"
 
     def __init__(self) -> None:
         self.fake = FakeTransport()
@@ -71,6 +76,7 @@ class Pipes:
     """Both ends of a console's two pipes; the output is collected by a thread."""
 
     target = "console/local"
+    sender = "ann"
 
     def __init__(self) -> None:
         self.stdin, self._input = os.pipe()
@@ -134,11 +140,56 @@ class JsonRig(Pipes):
         return len([line for line in self.screen().splitlines() if json.loads(line)["type"] == "ack"])
 
 
+class Restarted(MatrixTransport):
+    """Called again after each failure, as the bot does it, until the network has no more."""
+
+    async def run(self, receiver: Receiver) -> None:
+        while True:
+            try:
+                await super().run(receiver)
+            except Over:
+                return
+            except (Disconnected, OSError):
+                await asyncio.sleep(0)
+
+
+class MatrixRig:
+    sender = ANN
+
+    def __init__(self) -> None:
+        self.world = World(make=Restarted)
+        self.room = self.world.server.make(ANN, ME)
+        self.world.keepsakes.values["token"] = self.world.server.token  # all that is known by now is old
+        self.target = f"matrix/{self.room}"
+
+    @property
+    def transport(self) -> Transport:
+        return self.world.transport
+
+    def say(self, text: str) -> None:
+        self.world.server.say(self.room, text)
+
+    def end(self) -> None:
+        self.world.server.over = Over("the network has no more")
+        self.world.server.nudge()
+
+    def acknowledged(self) -> int:
+        return self.world.server.committed()
+
+    def screen(self) -> str:
+        return "\n".join(event.content["body"] for event in self.world.server.said(self.room))
+
+    def redeliver(self, text: str) -> None:
+        """The transport keeps what was not committed."""
+
+    def shut(self) -> None: ...
+
+
 async def no_sleep(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-@pytest.fixture(params=[FakeRig, PipedRig, JsonRig])
+@pytest.fixture(params=[FakeRig, PipedRig, JsonRig, MatrixRig])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     made: Rig = request.param()
     yield made
@@ -176,7 +227,7 @@ async def test_an_event_is_whole_and_points_back_at_its_session(rig: Rig) -> Non
     assert event.transport == rig.transport.name
     assert event.target.startswith(rig.transport.name + "/")
     assert event.session.startswith(rig.transport.name + "/")
-    assert event.sender == "ann"
+    assert event.sender == rig.sender
     assert event.event_id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,9 @@ import nio
 
 from transports.base import Disconnected, PermanentFailure, TemporaryFailure
 from transports.matrix.model import Event, Invite, RoomNews
+
+# It complains of each error it is answered, and of each event of a shape it does not know. We say what matters.
+logging.getLogger("nio").setLevel(logging.CRITICAL)
 
 R = TypeVar("R")
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from transports.base import Ack, Amendment, Inbound, PermanentFailure, Receiver
@@ -56,21 +56,20 @@ class Arrivals:
         self._files = files
         self._now = now
         self._events: OrderedDict[str, Event] = OrderedDict()
-        self._acks: list[Awaitable[Ack]] = []
+        self._acks: list[asyncio.Future[Ack]] = []
 
     async def take(self, news: News, since: str, receiver: Receiver) -> Changes:
         """Hand all of it in; what to write down together with the news' token.
 
         Raises what Homeserver raises, and what the receiver's store raises: then all of it must be handed in again.
         """
-        self._acks.clear()
+        await self._settled()
         changes: Changes = {}
         for room in news.rooms:
             changes |= await self._take_room(room, since, receiver)
             await self._committed()
         changes |= await self._open_sealed(receiver)
-        changes |= self._rooms.left(news.left)
-        return changes
+        return changes | self._rooms.left(news.left) | self._rooms.noted(news.invites)
 
     async def _take_room(self, news: RoomNews, since: str, receiver: Receiver) -> Changes:
         changes: Changes = {}
@@ -106,11 +105,14 @@ class Arrivals:
 
     async def _committed(self) -> None:
         """Wait until all that was handed in is on disk. Raises the store's exception where it is not."""
-        acks, self._acks = self._acks, []
-        results = await asyncio.gather(*acks, return_exceptions=True)
-        for result in results:
+        for result in await self._settled():
             if isinstance(result, BaseException):
                 raise result
+
+    async def _settled(self) -> list[Ack | BaseException]:
+        """What became of all that was handed in; of a try that was broken off, too, before it is handed in again."""
+        acks, self._acks = self._acks, []
+        return await asyncio.gather(*acks, return_exceptions=True)
 
     def _is_my_invitation(self, event: Event) -> bool:
         return membership(event) == "invite" and event.state_key == self._server.user
@@ -173,7 +175,7 @@ class Arrivals:
             parent=where.parent,
             answers=answers,
         )
-        self._acks.append(receiver.receive(inbound))
+        self._acks.append(asyncio.ensure_future(receiver.receive(inbound)))
 
     async def _amendment(self, event: Event, changed: Changed, receiver: Receiver) -> None:
         await self._committed()  # it may be of a message that was handed in just now
@@ -186,7 +188,7 @@ class Arrivals:
             if original is None or original.sender != event.sender:
                 return
         amendment = Amendment(session, self._name, self._server.user, changed.of, event.sender, changed.text)
-        self._acks.append(receiver.amend(amendment))
+        self._acks.append(asyncio.ensure_future(receiver.amend(amendment)))
 
     async def _reaction(self, event: Event, reacted: Reacted, receiver: Receiver) -> None:
         symbol = plain(reacted.symbol)
@@ -211,9 +213,9 @@ class Arrivals:
             was = self._rooms.was(room)
             return Standing(home, home, f"{self._name}/{was}" if was else "", await self._is_ours(room, reply_to))
         own = f"{home}/{thread}"
+        await self._committed()  # the root may have come just now, or what the thread began with
         if await receiver.knows(own):
             return Standing(own, own, home, ours=True)
-        await self._committed()  # the root may have come just now
         session = await receiver.session_of(self._name, self._server.user, thread)
         if session is None and await self._is_ours(room, thread):
             session = home

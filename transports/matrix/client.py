@@ -43,6 +43,17 @@ MAX_ENCRYPTED = 40_000  # the same before encryption, which makes base64 of it
 TYPING = 30_000  # milliseconds
 
 
+class _Compact(nio.Api):  # type: ignore[misc]  # untyped
+    @staticmethod
+    def to_json(content_dict: dict[Any, Any]) -> str:
+        return json.dumps(content_dict, ensure_ascii=False, separators=(",", ":"))
+
+
+# What is encrypted is not unescaped on its way: "é" would take six bytes, and half of a long message would not fit.
+if nio.crypto.ENCRYPTION_ENABLED:
+    nio.crypto.olm_machine.Api = _Compact
+
+
 def can_encrypt() -> bool:
     """Whether nio found its library for encrypted rooms."""
     return bool(nio.crypto.ENCRYPTION_ENABLED)
@@ -84,8 +95,11 @@ class NioHomeserver:
             raise Disconnected(f"the token is of {who.user_id}, not of {self._account.user}", lasting=True)
         if self._fresh:
             self._client.restore_login(who.user_id, who.device_id or "", self._account.token)
-        profile = await asked(self._client.get_profile(who.user_id), nio.ProfileGetResponse)
-        self.display_name = str(profile.displayname or "")
+        try:
+            profile = await asked(self._client.get_profile(who.user_id), nio.ProfileGetResponse)
+            self.display_name = str(profile.displayname or "")
+        except PermanentFailure as exc:  # not every account has one
+            log.info("our own name is not known: %s", exc)
 
     # ------------------------------------------------------------ receiving
 
@@ -111,13 +125,9 @@ class NioHomeserver:
                 invite for room, info in said.rooms.invite.items() if (invite := invitation(room, info, self.user))
             ),
             left=tuple(said.rooms.leave),
-            keys=any(
-                isinstance(event, (nio.RoomKeyEvent, nio.ForwardedRoomKeyEvent)) for event in said.to_device_events
-            ),
         )
 
     async def older(self, room: str, start: str, end: str, limit: int) -> Page:
-        # Members are named by the pages only where they are loaded lazily; who is not known is called by the id.
         said = await asked(
             self._client.room_messages(
                 room, start, end or None, MessageDirection.back, limit, self._filter(limit)["room"]["timeline"]
@@ -213,9 +223,6 @@ class NioHomeserver:
         said = await self._raw("POST", f"/_matrix/client/v3/join/{quote(room, '')}?{query}", "{}")
         return str(said.get("room_id", room))
 
-    async def leave(self, room: str) -> None:
-        await asked(self._client.room_leave(room), nio.RoomLeaveResponse)
-
     async def make_room(self, name: str, invited: Sequence[str], *, encrypted: bool) -> str:
         state = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
         said = await asked(
@@ -252,8 +259,9 @@ class NioHomeserver:
     def _filter(self, limit: int) -> dict[str, Any]:
         # Without `not_senders` our own edits would push people's messages out of the window.
         timeline = {"limit": limit, "not_senders": [self.user], "types": list(KINDS)}
-        # Keys are shared with all members, so with encryption they must be known.
-        state = {"lazy_load_members": not self._policy.e2ee}
+        # Not lazily: a homeserver that has told a member to an earlier process of ours does not tell them again, and we
+        # believe to be alone. Whether it is a conversation of two decides whether a message is meant for us.
+        state = {"lazy_load_members": False}
         nothing: dict[str, Any] = {"types": []}
         return {
             "room": {"timeline": timeline, "state": state, "ephemeral": nothing, "account_data": nothing},

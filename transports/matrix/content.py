@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from transports.base import Outbound
+from transports.clean import clean_output
 from transports.matrix.markup import is_plain, to_html
 
 EDIT_HINT = 200  # characters of an edit's fall-back: who cannot show edits sees that much of it
@@ -32,23 +33,21 @@ def transaction_of(message: Outbound, part: str = "") -> str:
 def new_message(message: Outbound, thread: str, limit: int) -> dict[str, Any]:
     """`limit`: bytes of the content; the formatted text is left out where it would be too long."""
     body = f"{REPEAT} {message.text}" if message.repeat and not message.key else message.text
-    content = _spoken(message, body, limit)
-    if thread:
-        content["m.relates_to"] = _in_thread(thread)
-    return content
+    relation = {"m.relates_to": _in_thread(thread)} if thread else {}
+    return {**_spoken(message, body, limit - size_of(relation)), **relation}
 
 
 def edited(event_id: str, message: Outbound, limit: int) -> dict[str, Any]:
     """The new text of `event_id`, which must be the original event, never an edit of it."""
-    new = _spoken(message, message.text, limit - 4 * EDIT_HINT - 200)
-    hint = message.text[:EDIT_HINT] + ("…" if len(message.text) > EDIT_HINT else "")
-    return {
-        "msgtype": new["msgtype"],
+    hint = clean_output(message.text[:EDIT_HINT]) + ("…" if len(message.text) > EDIT_HINT else "")
+    around = {
+        "msgtype": _msgtype(message),
         "body": f"* {hint}",
-        "m.new_content": new,
+        "m.new_content": {},
         "m.mentions": {},
         "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
     }
+    return {**around, "m.new_content": _spoken(message, message.text, limit - size_of(around))}
 
 
 def reaction(event_id: str, symbol: str) -> dict[str, Any]:
@@ -70,14 +69,17 @@ def size_of(content: Mapping[str, Any]) -> int:
 
 
 def _spoken(message: Outbound, body: str, limit: int) -> dict[str, Any]:
-    kind = "m.notice" if message.kind in QUIET else "m.text"
-    content: dict[str, Any] = {"msgtype": kind, "body": body, "m.mentions": {}}
+    content: dict[str, Any] = {"msgtype": _msgtype(message), "body": clean_output(body), "m.mentions": {}}
     html = to_html(body, message.asides if body == message.text else ())
     if html and not is_plain(html):
         formatted = {**content, "format": "org.matrix.custom.html", "formatted_body": html}
         if size_of(formatted) <= limit:
             return formatted
     return content
+
+
+def _msgtype(message: Outbound) -> str:
+    return "m.notice" if message.kind in QUIET else "m.text"
 
 
 def _in_thread(root: str) -> dict[str, Any]:

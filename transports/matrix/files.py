@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 import logging
 import os
+from collections import Counter
 from pathlib import Path
 
-from transports.base import PermanentFailure
+from transports.base import PermanentFailure, TemporaryFailure
 from transports.matrix.model import Event, Homeserver
 
 log = logging.getLogger(__name__)
 
+TRIES = 3  # of a file whose own homeserver may be gone; beyond, it holds up no messages
 NAME = 100  # characters of a file's name that are kept
 
 
@@ -21,9 +23,13 @@ class Files:
         self._server = server
         self._place = place
         self._limit = limit  # bytes
+        self._failed: Counter[str] = Counter()  # by event id
 
     async def fetch(self, event: Event, name: str) -> Path | None:
-        """Where it lies now; None: it cannot be had, or is too large. Fetched once, however often it is asked for."""
+        """Where it lies now; None: it cannot be had, or is too large. Fetched once, however often it is asked for.
+
+        Raises TemporaryFailure, a few times.
+        """
         folder = self._place / hashlib.sha256(f"{event.room}\0{event.id}".encode()).hexdigest()[:20]
         path = folder / safe_name(name)
         if await asyncio.to_thread(path.exists):
@@ -33,6 +39,12 @@ class Files:
         except PermanentFailure as exc:
             log.warning("the file of %s in %s: %s", event.id, event.room, exc)
             return None
+        except TemporaryFailure as exc:
+            self._failed[event.id] += 1
+            if self._failed[event.id] < TRIES:
+                raise
+            log.warning("the file of %s in %s is given up: %s", event.id, event.room, exc)
+            return None
         await asyncio.to_thread(_write, path, content)
         return path
 
@@ -40,12 +52,12 @@ class Files:
 def safe_name(name: str) -> str:
     """A name that stays in its directory, on one line and in sight."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    shown = "".join(char if char.isprintable() else "_" for char in last).strip().lstrip(".")
+    shown = "".join(char if char.isprintable() else "_" for char in last).strip().lstrip(". ")
     stem, dot, ending = shown.rpartition(".")
     short = f"{stem[: NAME - len(ending) - 1]}.{ending}" if dot and len(ending) < 20 else shown[:NAME]
     while len(short.encode()) > 200:  # what file systems take is bytes
         short = short[1:]
-    return short.lstrip(".") or "file"
+    return short.strip().lstrip(". ") or "file"
 
 
 def _write(path: Path, content: bytes) -> None:

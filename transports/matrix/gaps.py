@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from transports.base import PermanentFailure
 from transports.matrix.model import Event, Homeserver, RoomNews
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,11 @@ async def whole(
     start: str | None = news.before
     for _ in range(PAGES):
         assert start is not None
-        page = await server.older(news.room, start, since, PAGE)
+        try:
+            page = await server.older(news.room, start, since, PAGE)
+        except PermanentFailure as exc:  # of this room alone: we may have been made to leave it
+            log.error("the history of %s cannot be read: %s", news.room, exc)
+            break
         fresh = [event for event in page.events if event.id not in known]
         known.update(event.id for event in fresh)
         found += fresh
@@ -43,7 +48,8 @@ async def whole(
         start = page.end
         if start is None:
             return found[::-1]
-    log.error("the history of %s has no end; what is older than %s events is not read", news.room, len(found))
+    else:
+        log.error("the history of %s has no end; what is older than %s events is not read", news.room, len(found))
     return found[::-1]
 
 

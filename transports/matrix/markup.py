@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import nh3
 from markdown_it import MarkdownIt
 
+from transports.clean import clean_output
+
 _TAGS = {
     *("del", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "p", "a", "ul", "ol", "sup", "sub", "li", "b", "i"),
     *("u", "strong", "em", "s", "code", "hr", "br", "table", "thead", "tbody", "tr", "th", "td", "pre", "span"),
@@ -43,11 +45,11 @@ def is_plain(html: str) -> bool:
 def _rendered(markdown: str) -> str:
     if not markdown.strip():
         return ""
-    return _clean(_MARKDOWN.render(markdown)).strip()
+    return _clean(_MARKDOWN.render(clean_output(markdown))).strip()
 
 
 def _quiet(lines: str) -> str:
-    inner = "<br>".join(_clean(_MARKDOWN.renderInline(line)) for line in lines.strip().splitlines())
+    inner = "<br>".join(_clean(_MARKDOWN.renderInline(line)) for line in clean_output(lines).strip().splitlines())
     return f'<p><span data-mx-color="{_QUIET}">{inner}</span></p>' if inner else ""
 
 

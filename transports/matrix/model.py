@@ -57,7 +57,6 @@ class News:
     rooms: tuple[RoomNews, ...]
     invites: tuple[Invite, ...]
     left: tuple[str, ...]  # rooms that we were made to leave, or left
-    keys: bool = False  # keys came that may open what could not be decrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +135,6 @@ class Homeserver(Protocol):
         ...
 
     async def join(self, room: str, via: Sequence[str] = ()) -> str: ...
-
-    async def leave(self, room: str) -> None: ...
 
     async def make_room(self, name: str, invited: Sequence[str], *, encrypted: bool) -> str: ...
 

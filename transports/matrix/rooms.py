@@ -46,18 +46,19 @@ class Rooms:
             changes |= {key: None for key in (INVITED + room, ENTERED + room) if key in self._kept}
         return changes
 
+    def noted(self, invites: Sequence[Invite]) -> dict[str, str | None]:
+        """What to write down: no later sync tells of an invitation again."""
+        return {INVITED + each.room: json.dumps({"sender": each.sender, "direct": each.direct}) for each in invites}
+
     def written(self, changes: Mapping[str, str | None]) -> None:
         """What was to be written down is; until then all must be done as before, should it have to be done again."""
         for key, value in changes.items():
-            if value is None:
-                self._kept.pop(key, None)
+            self._kept.pop(key, None)
+            if value is not None and key.startswith((INVITED, ENTERED, WAS)):
+                self._kept[key] = value
 
-    async def invited(self, invites: Sequence[Invite], receiver: Receiver) -> None:
+    async def invited(self, receiver: Receiver) -> None:
         """Go where somebody invites us who may; what others sent waits until they may."""
-        for invite in invites:
-            value = json.dumps({"sender": invite.sender, "direct": invite.direct})
-            if self._kept.get(INVITED + invite.room) != value:
-                await self._keep({INVITED + invite.room: value})
         waiting = [key.removeprefix(INVITED) for key in self._kept if key.startswith(INVITED)]
         for room in waiting[:-MOST]:
             await self._keep({INVITED + room: None})
@@ -69,7 +70,7 @@ class Rooms:
 
     async def follow(self, room: str, to: str, sender: str) -> None:
         """Go along when a room is upgraded."""
-        if self.was(to) == room:
+        if self.was(to) == room and not self.entered(to):  # else we were kept from joining it, or do all of it again
             return
         await self._keep({WAS + to: room})
         server = sender.partition(":")[2]
@@ -90,5 +91,4 @@ class Rooms:
         if not known:
             return
         await self._keepsakes.write(known)
-        self._kept |= {key: value for key, value in known.items() if value is not None}
         self.written(known)

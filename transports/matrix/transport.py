@@ -83,6 +83,7 @@ class MatrixTransport:
         self._token = ""
         self._loaded = False
         self._news: News | None = None  # received, and not yet committed
+        self._closed = False
 
     # ------------------------------------------------------------ receiving
 
@@ -91,6 +92,7 @@ class MatrixTransport:
         try:
             await self._server.start()
             await self._load()
+            await self._rooms.invited(receiver)  # what a failure kept us from the last time
             async with asyncio.TaskGroup() as group:
                 while True:
                     await self._round(receiver, group)
@@ -111,7 +113,7 @@ class MatrixTransport:
         await self._keepsakes.write({**changes, "token": news.token})
         self._token, self._news = news.token, None
         self._rooms.written(changes)
-        await self._rooms.invited(news.invites, receiver)
+        await self._rooms.invited(receiver)
         for room, event_id in last_events(news, self._server.user).items():
             group.create_task(self._read(room, event_id), name=f"receipt in {room}")
 
@@ -149,7 +151,9 @@ class MatrixTransport:
 
     async def edit(self, ref: MessageRef, message: Outbound) -> None:
         room, _ = self._place(ref.target)
-        await self._put(room, "m.room.message", edited(ref.id, message, self._server.max_event(room)), "")
+        await self._put(
+            room, "m.room.message", edited(ref.id, message, self._server.max_event(room)), transaction_of(message)
+        )
 
     async def typing(self, target: str, on: bool) -> None:
         room, _ = self._place(target)
@@ -179,6 +183,7 @@ class MatrixTransport:
         return f"{self.name}/{room}"
 
     async def close(self) -> None:
+        self._closed = True  # nio would open a new connection
         await self._server.close()
 
     async def _put(self, room: str, kind: str, content: Mapping[str, object], transaction: str) -> str:
@@ -198,6 +203,8 @@ class MatrixTransport:
                 log.info("the reaction %s is not offered: %s", choice.symbol, exc)  # people can react all the same
 
     def _place(self, target: str) -> tuple[str, str]:
+        if self._closed:
+            raise PermanentFailure("the transport is closed")
         room, thread = place_of(target)
         if not target.startswith(f"{self.name}/") or not room:
             raise PermanentFailure(f"{target} is no place in {self.name}")
