@@ -155,7 +155,7 @@ def test_a_project_whose_login_nobody_gives_is_undone_in_time(served: Projects) 
     with served.bot() as bot:
         bot.send(f"new project --git {HTTPS}/private/harbour.git", "1")
         assert "retry 1" in final(bot, 1)
-        bot.message("`harbour`", "nobody gave", patience=60)
+        bot.message("Nobody gave", "`harbour`", patience=60)
         bot.send("projects", "2")
         bot.message("There are no projects yet")
         assert listing() == before
