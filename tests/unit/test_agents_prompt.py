@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.agents.prompt import build_prompt, clean_name
+from bot.agents.prompt import build_prompt, clean_name, sender_names
 from dispatcher.model import Batch, Binding, Event, Row
 
 
@@ -65,14 +65,10 @@ ROWS = st.lists(st.builds(row, st.text(max_size=20), st.sampled_from(["@a", "@b"
 def test_every_text_is_there_once_in_order(first: list[Row], more: list[Row], keeps: bool) -> None:
     rows = [row("head"), *more]
     expected = rows if keeps else [*first, *rows]
-    text, position = prompt(*rows, repeats=tuple(first), keeps=keeps), 0
-    parts = []
-    for number, each in enumerate(expected):
-        end = text.index(": " + each.text, position)
-        parts.append(text[position:end])
-        position = end + len(": " + each.text) + (2 if number + 1 < len(expected) else 0)
-    assert position == len(text)
-    assert all("\n" not in name for name in parts)
+    names = sender_names(expected)
+    said = [f"{names[each.event.transport, each.sender]}: {each.text}" for each in expected]
+    assert prompt(*rows, repeats=tuple(first), keeps=keeps) == "\n\n".join(said)
+    assert all("\n" not in name for name in names.values())
 
 
 @given(st.text(max_size=200))
