@@ -161,12 +161,16 @@ class Bot:
     # ------------------------------------------------------------ parts
 
     def _build_transports(self, options: RunOptions) -> Mapping[str, Transport]:
-        wanted = options.transports or (consoles.NAME, *networks.names(self._settings))
-        builders = {consoles.NAME: lambda: self._build_console(options), networks.MATRIX: self._build_matrix}
-        return {name: builders[name]() for name in wanted}
+        accounts = networks.matrix_accounts(self._settings)
+        wanted = options.transports or (consoles.NAME, *accounts)
+        return {
+            name: self._build_matrix(accounts[name]) if name in accounts else self._build_console(options)
+            for name in wanted
+        }
 
-    def _build_matrix(self) -> Transport:
-        return networks.matrix(self._settings, self._data, os.environ, self._store.keepsakes(networks.MATRIX))
+    def _build_matrix(self, account: networks.MatrixAccount) -> Transport:
+        keepsakes = self._store.keepsakes(account.transport)
+        return networks.matrix(self._settings, account, self._data, os.environ, keepsakes)
 
     def _build_console(self, options: RunOptions) -> Transport:
         return consoles.build(
@@ -308,7 +312,8 @@ class Bot:
 
     def _rooms_for(self) -> frozenset[str]:
         """Transports where each new project gets a room of its own."""
-        return frozenset({"matrix"} if self._settings.transports.matrix.room_per_project else ())
+        accounts = networks.matrix_accounts(self._settings)
+        return frozenset(accounts if self._settings.transports.matrix.room_per_project else ())
 
     async def _tell(self, notices: Sequence[Notice]) -> None:
         await self._store.outbox.add(notices)

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal, TypeVar
 import click
 
 from bot.errors import OperatorError, UserError
-from bot.options import TRANSPORTS, RunOptions
+from bot.options import RunOptions
 
 USER_ERROR = 2
 OPERATOR_ERROR = 70  # EX_SOFTWARE of sysexits.h
@@ -107,7 +107,7 @@ def _where(command: _Command) -> _Command:
 @_where
 @click.option("--agent", metavar="NAME", help="Agent that answers where nobody chose one.")
 @click.option(
-    "--transport", "transports", type=click.Choice(TRANSPORTS), multiple=True, help="Only this one; repeatable."
+    "--transport", "transports", multiple=True, metavar="NAME", help="Only this one (console, matrix); repeatable."
 )
 @click.option(
     "--input", "input_", type=click.Choice(["lines", "jsonl"]), default="lines",
@@ -253,11 +253,14 @@ def init() -> None:
 @init.command("matrix")
 @click.option("--homeserver", default="", metavar="SERVER", help="example.org, or the URL of its client API.")
 @click.option("--user", default="", metavar="ID", help="The bot's account, @tugbot:example.org.")
+@click.option("--account", default="", metavar="NAME", help="A further account, under a name that you choose.")
 @click.option("--token", "by_token", is_flag=True, help="Give an access token instead of a password.")
 @click.option("--yes", is_flag=True, help="Write the settings without asking.")
 @_where
-def init_matrix(homeserver: str, user: str, by_token: bool, yes: bool, config: Path | None, data: Path | None) -> None:
+def init_matrix(
+    homeserver: str, user: str, account: str, by_token: bool, yes: bool, config: Path | None, data: Path | None
+) -> None:
     """Sign the bot in to Matrix. The password or token is asked for, or read from standard input."""
     from bot import cli_init
 
-    cli_init.matrix(RunOptions(config, data), homeserver, user, by_token=by_token, yes=yes)
+    cli_init.matrix(RunOptions(config, data), homeserver, user, account, by_token=by_token, yes=yes)

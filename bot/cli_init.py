@@ -37,7 +37,7 @@ class FileUnwritable(UserError):
     """{file} could not be changed ({reason}). Write into it by hand what is shown above."""
 
 
-def matrix(options: RunOptions, server: str, user: str, *, by_token: bool, yes: bool) -> None:
+def matrix(options: RunOptions, server: str, user: str, name: str, *, by_token: bool, yes: bool) -> None:
     """Sign in, keep the token, and write the settings where the person agrees."""
     settings = load(options.config, os.environ, overrides=options.overrides())
     data = datadir.prepare(settings.data_dir)
@@ -46,12 +46,12 @@ def matrix(options: RunOptions, server: str, user: str, *, by_token: bool, yes: 
     if not by_token:
         user = user or _asked("The bot's account (@tugbot:example.org, or its name)", settings.transports.matrix.user)
     account = _signed_in(homeserver, user, by_token)
-    secrets = Secrets(data)
-    secrets.set(networks.MATRIX, networks.TOKEN, account.token)
+    secrets, scope = Secrets(data), networks.scope(name)
+    secrets.set(scope, networks.TOKEN, account.token)
     if account.device:
-        secrets.set(networks.MATRIX, networks.DEVICE, account.device)
+        secrets.set(scope, networks.DEVICE, account.device)
     click.echo(f"Signed in as {account.user} (device {account.device or 'unknown'}). The token is kept in {data}.")
-    _write(config_file(options.config) or DEFAULT_FILE, account, yes=yes)
+    _write(config_file(options.config) or DEFAULT_FILE, account, name, yes=yes)
     click.echo(
         "\nNext: `tugbot run`. It prints a pairing code; invite the bot to a conversation and send it "
         "`pair <code>` there. `tugbot doctor` checks the connection."
@@ -99,23 +99,26 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 # ---------------------------------------------------------------- bot.toml
 
 
-def _write(path: Path, account: Account, *, yes: bool) -> None:
-    lines = f'[transports.matrix]\nhomeserver = "{account.homeserver}"\nuser = "{account.user}"'
+def _write(path: Path, account: Account, name: str, *, yes: bool) -> None:
+    table = f"transports.matrix.accounts.{name}" if name else "transports.matrix"
+    lines = f'[{table}]\nhomeserver = "{account.homeserver}"\nuser = "{account.user}"'
     click.echo(f"\n{path} shall hold:\n\n{lines}\n")
     if not yes and not (sys.stdin.isatty() and click.confirm(f"Write that into {path}?", default=True, err=True)):
         return
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        path.write_text(with_account(text, account), encoding="utf-8")
+        path.write_text(with_account(text, account, name), encoding="utf-8")
     except (OSError, UnicodeDecodeError, TOMLKitError) as exc:
         raise FileUnwritable(file=path, reason=str(exc)) from exc
     click.echo(f"Written to {path}.")
 
 
-def with_account(text: str, account: Account) -> str:
+def with_account(text: str, account: Account, name: str = "") -> str:
     """The settings file with the account in it; all else, comments too, stays."""
     document = tomlkit.parse(text)
     transports = document.setdefault("transports", tomlkit.table(is_super_table=True))
     table = transports.setdefault("matrix", tomlkit.table())
+    if name:
+        table = table.setdefault("accounts", tomlkit.table(is_super_table=True)).setdefault(name, tomlkit.table())
     table["homeserver"], table["user"] = account.homeserver, account.user
     return tomlkit.dumps(document)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-TRANSPORTS = ("console", "matrix")  # names that --transport takes; the composition root builds them
-
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:

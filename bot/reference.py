@@ -16,6 +16,7 @@ from bot.settings.complaints import expectation, field_names, field_of
 from bot.settings.kinds import Expected, Section
 from bot.settings.model import AgentSettings, Settings
 from bot.settings.sources import variable
+from bot.settings.transports import MatrixAccountSettings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -41,7 +42,7 @@ was expected. Nothing is guessed.
 
 def settings_page() -> str:
     """docs/reference/settings.md, as it must be."""
-    return "\n".join([_HEAD, *_general(), *_sections(), *_agents()])
+    return "\n".join([_HEAD, *_general(), *_sections(), *_accounts(), *_agents()])
 
 
 def _general() -> Iterator[str]:
@@ -57,10 +58,16 @@ def _sections(above: type[BaseModel] = Settings, path: tuple[str, ...] = ()) -> 
         model = _field(above, name).annotation
         if isinstance(model, type) and issubclass(model, Section):
             keys = (*path, name)
-            if own := [key for key in field_names(model) if not _is_table(_field(model, key))]:
+            if own := [key for key in field_names(model) if not _is_table(_field(model, key)) and key != "accounts"]:
                 yield f"## [{'.'.join(keys)}]\n\n{model.__doc__}\n"
                 yield from (_entry((*keys, key), _field(model, key)) for key in own)
             yield from _sections(model, keys)
+
+
+def _accounts() -> Iterator[str]:
+    path = ("transports", "matrix", "accounts", "<name>")
+    yield f"## [{'.'.join(path).replace('<name>', '&lt;name&gt;')}]\n\n{MatrixAccountSettings.__doc__}\n"
+    yield from (_entry((*path, key), _field(MatrixAccountSettings, key)) for key in field_names(MatrixAccountSettings))
 
 
 def _agents() -> Iterator[str]:

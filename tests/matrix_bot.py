@@ -51,7 +51,8 @@ class MatrixBot:
             f"[access]\nallow = {json.dumps([owner.id for owner in self.owners])}\n{self.more}"
         )
         token = options.pop("token", self.account.token)
-        return BotProcess(self.place, config, env={"TUGBOT_MATRIX_TOKEN": token}, **options)
+        env = {"TUGBOT_MATRIX_TOKEN": token, **options.pop("env", {})}
+        return BotProcess(self.place, config, env=env, **options)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What its database holds; ask when nobody writes, or take what was committed last."""

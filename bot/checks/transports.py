@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from bot import networks
@@ -20,16 +22,15 @@ Trial: TypeAlias = Callable[[], Awaitable[str]]
 
 def listed(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, Trial]:
     """The trials of the transports that are set up, by name."""
-    trials: Mapping[str, Trial] = {networks.MATRIX: lambda: _matrix(settings, environ)}
-    return {name: trials[name] for name in networks.names(settings)}
+    accounts = networks.matrix_accounts(settings)
+    return {name: partial(_matrix, account, settings.data_dir, environ) for name, account in accounts.items()}
 
 
-async def _matrix(settings: Settings, environ: Mapping[str, str]) -> str:
+async def _matrix(own: networks.MatrixAccount, data: Path, environ: Mapping[str, str]) -> str:
     from transports.matrix.signin import verify
 
-    own = settings.transports.matrix
     try:
-        token, _ = networks.matrix_token(settings, settings.data_dir, environ)
+        token, _ = networks.matrix_token(own, data, environ)
         account = await verify(own.homeserver.rstrip("/"), token)
     except (UserError, TemporaryFailure, PermanentFailure) as exc:
         return str(exc)

@@ -15,7 +15,7 @@ PREFIX = "TUGBOT_"
 # Set by Tugbot for the agents it starts. A bot started inside such a run must not take them for settings.
 FOR_AGENTS = frozenset({"TUGBOT_RUN", "TUGBOT_SESSION", "TUGBOT_PROJECT", "TUGBOT_AGENT"})
 # Secrets are no settings: they are in no file of settings, and no message repeats them. `bot/networks.py` reads them.
-TOKENS = frozenset({"TUGBOT_MATRIX_TOKEN"})
+TOKENS = ("TUGBOT_MATRIX_TOKEN",)  # and what begins so: one for each account
 
 Tree = dict[str, object]
 
@@ -63,7 +63,7 @@ def read_environment(environ: Mapping[str, str]) -> Tree:
     """TUGBOT_A__B=value as {"a": {"b": value}}. Lists and tables are written as JSON, all else is taken as text."""
     tree: Tree = {}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in FOR_AGENTS | TOKENS:
+        if name.startswith(PREFIX) and name not in FOR_AGENTS and not name.startswith(TOKENS):
             _put(tree, name.removeprefix(PREFIX).lower().split("__"), _value(environ[name]))
     return tree
 

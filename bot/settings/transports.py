@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from bot.settings.kinds import Expected, Flag, Section, Size
+from bot.settings.kinds import AgentName, Expected, Flag, Section, Size
 
 Url = Annotated[
     str,
@@ -18,6 +18,13 @@ MatrixId = Annotated[
     StringConstraints(pattern=r"^(@[^\s:]+:[^\s]+)?\z"),
     Expected("a Matrix id such as @tugbot:example.org"),
 ]
+
+
+class MatrixAccountSettings(Section):
+    """A further account in Matrix, in a table of its own: `[transports.matrix.accounts.<name>]`."""
+
+    homeserver: Annotated[Url, Field(min_length=1)] = Field(description="As `transports.matrix.homeserver`.")
+    user: Annotated[MatrixId, Field(min_length=1)] = Field(description="As `transports.matrix.user`.")
 
 
 class MatrixSettings(Section):
@@ -41,6 +48,10 @@ class MatrixSettings(Section):
         default=False, description="`new project` makes a room for the project and invites who asked."
     )
     max_file: Size = Field(default=50_000_000, ge=0, description="Largest file that is taken from or sent to a room.")
+
+    accounts: dict[AgentName, MatrixAccountSettings] = Field(
+        default={}, description="Further accounts, each in `[transports.matrix.accounts.<name>]`."
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -289,6 +289,27 @@ def test_rooms_that_move_and_rooms_that_throw_us_out(synapse: Synapse, tmp_path:
         assert process.end() == 0
 
 
+def test_two_accounts_are_two_transports(synapse: Synapse, tmp_path: Path) -> None:
+    ann, work = synapse.user("ann"), synapse.user("tugbot-at-work")
+    table = f'[transports.matrix.accounts.work]\nhomeserver = "{synapse.url}"\nuser = "{work.id}"\n'
+    bot = MatrixBot(tmp_path, synapse, (ann,), agent="cat", more=CAT + table)
+    with bot.start(env={"TUGBOT_MATRIX_TOKEN_WORK": work.token}) as process:
+        first = bot.conversation(ann)
+        second = ann.create_room([work], direct=True)
+        ann.wait_member(second, work)
+        ann.send(second, "to the second")
+        ann.send(first, "to the first")
+        assert ann.wait(first, by(bot, "to the first"))
+        assert ann.wait(second, lambda said: said.sender == work.id and "to the second" in said.text)
+        work.log_out()
+        ann.wait(first, by(bot, "matrix.work", "refuses our token"), patience=60)
+        ann.send(first, "and the first goes on")
+        ann.wait(first, by(bot, "and the first goes on"))
+        assert process.end() == 0
+    sessions = {row[0] for row in bot.rows("SELECT session FROM sessions")}
+    assert sessions == {f"matrix/{first}", f"matrix.work/{second}"}
+
+
 def test_settings_that_cannot_work_are_told_at_once(synapse: Synapse, tmp_path: Path) -> None:
     bot = MatrixBot(tmp_path, synapse)
     with bot.start(token="") as process:
