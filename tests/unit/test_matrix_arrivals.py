@@ -427,6 +427,19 @@ async def test_a_key_that_came_with_the_message_opens_it(world: World) -> None:
     assert world.server.asked == []
 
 
+async def test_a_message_that_was_deleted_is_not_opened_when_its_key_comes(world: World) -> None:
+    room = await world.room()
+    sealed = world.server.seal(room, "secret")
+    await world.settle()
+    world.server.redact(room, sealed)
+    await world.settle()
+    world.server.bring_keys(sealed)
+    world.server.say(room, "plain")
+    await world.settle()
+    assert world.texts() == ["plain"]
+    assert not [key for key in world.keepsakes.values if key.startswith("sealed/")]
+
+
 async def test_a_message_that_stays_sealed_is_told_in_its_room(world: World) -> None:
     room = await world.room()
     world.server.seal(room, "secret")

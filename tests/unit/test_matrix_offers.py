@@ -31,6 +31,15 @@ def test_offers_outlive_a_restart() -> None:
     assert offer.texts == {"✔": "allow", "✖": "deny"}
 
 
+def test_an_offer_made_before_the_others_were_read_stays() -> None:
+    changes = Offers().add("$1", "k", "matrix/!room", CHOICES, 1.0)
+    offers = Offers()
+    offers.add("$2", "k", "matrix/!room", CHOICES, 2.0)
+    offers.load(kept_by(changes))
+    assert offers.of("$1")
+    assert offers.of("$2")
+
+
 def test_the_oldest_are_forgotten_on_disk_as_well() -> None:
     offers = Offers()
     kept: dict[str, str] = {}

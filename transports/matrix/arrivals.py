@@ -84,8 +84,14 @@ class Arrivals:
             if opened is None:
                 changes |= await self._sealed.keep(event, self._now())
             else:
+                changes |= self._unsealed(opened)
                 await self._hand_in(opened, receiver)
         return changes | self._rooms.settled(news.room)
+
+    def _unsealed(self, event: Event) -> Changes:
+        """A message that is deleted before anybody could read it is not waited for any more."""
+        said = read(event, self._me)
+        return self._sealed.forget(said.of) if isinstance(said, Changed) and said.text is None else {}
 
     async def _opened(self, event: Event) -> Event | None:
         """None: it is encrypted, and its key is not here."""
@@ -117,11 +123,15 @@ class Arrivals:
     def _is_my_invitation(self, event: Event) -> bool:
         return membership(event) == "invite" and event.state_key == self._server.user
 
+    @property
+    def _me(self) -> Me:
+        return Me(self._server.user, self._server.display_name)
+
     # ------------------------------------------------------------ one event
 
     async def _hand_in(self, event: Event, receiver: Receiver) -> None:
         self._remember(event)
-        said = read(event, Me(self._server.user, self._server.display_name))
+        said = read(event, self._me)
         if isinstance(said, Said):
             await self._message(event, said, receiver)
         elif isinstance(said, Changed):

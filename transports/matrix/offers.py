@@ -27,10 +27,11 @@ class Offers:
     def load(self, kept: Mapping[str, str]) -> None:
         """`kept`: the keepsakes under PREFIX."""
         found = {key.removeprefix(PREFIX): json.loads(value) for key, value in kept.items()}
-        self._offers = {
+        earlier = {
             event: Offer(each["key"], each["target"], each["texts"])
             for event, each in sorted(found.items(), key=lambda item: float(item[1]["at"]))
         }
+        self._offers = {**earlier, **self._offers}  # what was said before this was read stays
 
     def add(
         self, event_id: str, key: str, target: str, choices: tuple[Choice, ...], now: float
