@@ -8,7 +8,7 @@ import pytest
 
 from transports.base import Outbound
 from transports.matrix.content import (
-    EDIT_HINT,
+    WRITING,
     edited,
     file_message,
     new_message,
@@ -79,13 +79,20 @@ def test_an_edit_points_at_the_original_and_says_all_of_it_anew() -> None:
     assert content["m.relates_to"] == {"rel_type": "m.replace", "event_id": "$original"}
     assert content["m.new_content"]["body"] == "**new**"
     assert content["m.new_content"]["formatted_body"] == "<p><strong>new</strong></p>"
-    assert content["body"] == "* **new**"
+    assert content["body"] == f"* {WRITING}"
 
 
-def test_the_fall_back_of_a_long_edit_is_short() -> None:
-    content = edited("$1", Outbound(ROOM, "x" * 5000), LIMIT)
-    assert content["body"] == "* " + "x" * EDIT_HINT + "…"
-    assert content["m.new_content"]["body"] == "x" * 5000
+def test_a_client_without_edits_gets_the_last_one_whole_and_a_sign_of_the_others() -> None:
+    for message, body in ((Outbound(ROOM, "**a**", "stream"), WRITING), (Outbound(ROOM, "**a**", key="k"), "**a**")):
+        content = edited("$1", message, LIMIT)
+        assert content["body"] == f"* {body}"
+        assert content["m.new_content"]["body"] == "**a**"
+
+
+def test_the_fall_back_of_a_last_edit_costs_it_no_formatting() -> None:
+    content = edited("$1", Outbound(ROOM, "*a* " * 3600, key="k"), LIMIT)
+    assert content["body"] == f"* {WRITING}"
+    assert content["m.new_content"]["formatted_body"]
 
 
 @pytest.mark.parametrize("limit", [LIMIT, ENCRYPTED])
@@ -95,6 +102,7 @@ def test_the_longest_message_fits(unit: str, limit: int) -> None:
     thread = "$" + "t" * 254
     assert size_of(new_message(Outbound(ROOM, text), thread, limit)) <= limit
     assert size_of(edited(thread, Outbound(ROOM, text), limit)) <= limit
+    assert size_of(edited(thread, Outbound(ROOM, text, key="k"), limit)) <= limit
 
 
 def test_where_the_html_is_too_long_the_text_is_all() -> None:

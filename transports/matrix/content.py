@@ -11,7 +11,7 @@ from transports.base import Outbound
 from transports.clean import clean_output
 from transports.matrix.markup import is_plain, to_html
 
-EDIT_HINT = 200  # characters of an edit's fall-back: who cannot show edits sees that much of it
+WRITING = "…"  # what an edit says to clients that cannot show edits
 QUIET = frozenset({"header", "notice", "receipt", "refusal", "tool"})  # kinds that are no agent's words
 REPEAT = "(perhaps sent before)"
 
@@ -38,11 +38,23 @@ def new_message(message: Outbound, thread: str, limit: int) -> dict[str, Any]:
 
 
 def edited(event_id: str, message: Outbound, limit: int) -> dict[str, Any]:
-    """The new text of `event_id`, which must be the original event, never an edit of it."""
-    hint = clean_output(message.text[:EDIT_HINT]) + ("…" if len(message.text) > EDIT_HINT else "")
+    """The new text of `event_id`, which must be the original event, never an edit of it.
+
+    Clients that cannot show edits show each as a message of its own: they get the last one whole, where it fits, and of
+    those before it a sign only. The last one is known by its key: it comes from the outbox.
+    """
+    short = _edit(event_id, message, WRITING, limit)
+    if not message.key:
+        return short
+    whole = _edit(event_id, message, clean_output(message.text), limit)
+    fits = size_of(whole) <= limit and whole["m.new_content"] == short["m.new_content"]
+    return whole if fits else short
+
+
+def _edit(event_id: str, message: Outbound, fallback: str, limit: int) -> dict[str, Any]:
     around = {
         "msgtype": _msgtype(message),
-        "body": f"* {hint}",
+        "body": f"* {fallback}",
         "m.new_content": {},
         "m.mentions": {},
         "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
