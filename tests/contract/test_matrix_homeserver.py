@@ -452,7 +452,9 @@ async def test_files_both_ways(world: World) -> None:
         await world.server.download(event.content, len(content) - 1)
 
 
-@pytest.mark.parametrize("url", ["mxc://matrix.test/nothing", "mxc://a/../b", "https://matrix.test/x", "", None, 7])
+@pytest.mark.parametrize(
+    "url", ["mxc://matrix.test/nothing", "mxc://a/../b", "mxc://[", "https://matrix.test/x", "", None, 7]
+)
 async def test_what_is_no_file_cannot_be_had(world: World, url: Any) -> None:
     await world.server.start()
     with pytest.raises(PermanentFailure):

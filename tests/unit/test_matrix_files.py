@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +68,21 @@ async def test_what_is_too_large_or_gone_is_not_fetched(tmp_path: Path) -> None:
     assert await files.fetch(file(server, b"four"), "a.txt") is None
     assert await files.fetch(Event("$2", "!room", "m.room.message", ANN, 0.0, {"url": 7}), "a.txt") is None
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240
+
+
+async def test_files_of_a_sync_share_their_time_and_what_takes_longer_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(FakeHomeserver):
+        async def download(self, content: Mapping[str, Any], limit: int) -> bytes:
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    monkeypatch.setattr("transports.matrix.files.FETCHING", 0.01)
+    server = Silent()
+    files = Files(server, tmp_path, 100)
+    files.begin()
+    assert await files.fetch(file(server, b"one", "$1"), "a.txt") is None
+    assert await files.fetch(file(server, b"two", "$2"), "b.txt") is None
 
 
 async def test_a_server_of_files_that_stays_away_holds_up_nothing_for_ever(tmp_path: Path) -> None:

@@ -104,7 +104,21 @@ async def test_the_same_token_is_asked_with_after_a_failure_of_the_network(world
     assert world.texts() == ["a"]
 
 
-@pytest.mark.parametrize("call", ["start", "older", "event", "join"])
+async def test_a_join_that_fails_for_now_keeps_nobody_else_waiting() -> None:
+    world = World()
+    room, other = await world.room(), world.server.make(ANN)
+    world.server.invite(other)
+    world.server.say(other, "hello")
+    world.server.say(room, "meanwhile")
+    world.server.faults["join"] = [TemporaryFailure("slow down")]
+    await world.settle()
+    assert world.texts() == ["meanwhile"]
+    world.time += 61
+    await world.settle()
+    assert world.texts() == ["meanwhile", "hello"]
+
+
+@pytest.mark.parametrize("call", ["start", "older", "event"])
 async def test_a_failure_anywhere_else_loses_nothing_either(call: str) -> None:
     world = World(limit=1)
     room = await world.room()

@@ -64,6 +64,7 @@ class Arrivals:
         Raises what Homeserver raises, and what the receiver's store raises: then all of it must be handed in again.
         """
         await self._settled()
+        self._files.begin()
         changes: Changes = {}
         for room in news.rooms:
             changes |= await self._take_room(room, since, receiver)

@@ -33,6 +33,7 @@ from transports.matrix.answers import (
     sealed_event,
 )
 from transports.matrix.model import KINDS, Account, Event, News, Page, Policy
+from transports.matrix.shapes import sound
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,15 @@ class _Compact(nio.Api):  # type: ignore[misc]  # untyped
 # What is encrypted is not unescaped on its way: "é" would take six bytes, and half of a long message would not fit.
 if nio.crypto.ENCRYPTION_ENABLED:
     nio.crypto.olm_machine.Api = _Compact
+
+
+class _Client(nio.AsyncClient):  # type: ignore[misc]  # untyped
+    async def parse_body(self, transport_response: Any) -> Any:
+        try:
+            return sound(await super().parse_body(transport_response))
+        except (UnicodeDecodeError, LookupError, RecursionError) as exc:  # no text, of no known charset, or too deep
+            log.error("the homeserver's answer cannot be read: %s", type(exc).__name__)
+            return {}
 
 
 def can_encrypt() -> bool:
@@ -78,7 +88,7 @@ class NioHomeserver:
             request_timeout=TIMEOUT,
         )
         path = str(store) if policy.e2ee else ""
-        self._client = nio.AsyncClient(account.homeserver, account.user, account.device or None, path, config)
+        self._client = _Client(account.homeserver, account.user, account.device or None, path, config)
         self._client.access_token = account.token
 
     @property
@@ -197,7 +207,10 @@ class NioHomeserver:
     async def download(self, content: Mapping[str, Any], limit: int) -> bytes:
         file = content.get("file")
         encrypted = isinstance(file, Mapping)
-        place = urlsplit(str(file.get("url") if isinstance(file, Mapping) else content.get("url")))
+        try:
+            place = urlsplit(str(file.get("url") if isinstance(file, Mapping) else content.get("url")))
+        except ValueError as exc:  # "mxc://[", from anybody
+            raise PermanentFailure("the file has no address") from exc
         if place.scheme != "mxc" or not place.netloc or place.path.count("/") != 1:
             raise PermanentFailure("the file has no address")
         path = f"/_matrix/client/v1/media/download/{quote(place.netloc, '')}/{quote(place.path[1:], '')}"

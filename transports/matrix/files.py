@@ -15,6 +15,7 @@ from transports.matrix.model import Event, Homeserver
 log = logging.getLogger(__name__)
 
 TRIES = 3  # of a file whose own homeserver may be gone; beyond, it holds up no messages
+FETCHING = 20.0  # seconds
 NAME = 100  # characters of a file's name that are kept
 
 
@@ -24,18 +25,27 @@ class Files:
         self._place = place
         self._limit = limit  # bytes
         self._failed: Counter[str] = Counter()  # by event id
+        self._deadline: float | None = None  # monotonic seconds
+
+    def begin(self) -> None:
+        """Of a sync's messages."""
+        self._deadline = asyncio.get_running_loop().time() + FETCHING
 
     async def fetch(self, event: Event, name: str) -> Path | None:
         """Where it lies now; None: it cannot be had, or is too large. Fetched once, however often it is asked for.
 
-        Raises TemporaryFailure, a few times.
+        Raises TemporaryFailure, a few times. All files of one sync share FETCHING seconds: meanwhile nobody is heard.
         """
         folder = self._place / hashlib.sha256(f"{event.room}\0{event.id}".encode()).hexdigest()[:20]
         path = folder / safe_name(name)
         if await asyncio.to_thread(path.exists):
             return path
         try:
-            content = await self._server.download(event.content, self._limit)
+            async with asyncio.timeout_at(self._deadline):
+                content = await self._server.download(event.content, self._limit)
+        except TimeoutError:
+            log.warning("the file of %s in %s takes too long", event.id, event.room)
+            return None
         except PermanentFailure as exc:
             log.warning("the file of %s in %s: %s", event.id, event.room, exc)
             return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
-from transports.base import Keepsakes, PermanentFailure, Receiver
+from transports.base import Keepsakes, PermanentFailure, Receiver, TemporaryFailure
 from transports.matrix.model import Homeserver, Invite
 
 log = logging.getLogger(__name__)
@@ -14,14 +16,25 @@ log = logging.getLogger(__name__)
 INVITED = "invited/"  # keepsakes: invitations that nobody who may has sent yet
 ENTERED = "entered/"  # rooms that we join, until their first news: "invite" or "moved"
 WAS = "was/"  # a room's former self
+JOINING = 10.0  # seconds for a join: meanwhile nobody is heard, and the room's server may be far away, or gone
+PAUSE = 60.0  # seconds before joins are tried again, after one that failed for now
 MOST = 50  # invitations that wait; anyone can send one
 
 
 class Rooms:
-    def __init__(self, name: str, server: Homeserver, keepsakes: Keepsakes) -> None:
+    def __init__(
+        self,
+        name: str,
+        server: Homeserver,
+        keepsakes: Keepsakes,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._name = name  # of the transport
         self._server = server
         self._keepsakes = keepsakes
+        self._clock = clock
+        self._not_before = 0.0  # of the next join, after one that failed
         self._kept: dict[str, str] = {}
 
     def load(self, kept: Mapping[str, str]) -> None:
@@ -59,14 +72,17 @@ class Rooms:
 
     async def invited(self, receiver: Receiver) -> None:
         """Go where somebody invites us who may; what others sent waits until they may."""
+        if self._clock() < self._not_before:
+            return
         waiting = [key.removeprefix(INVITED) for key in self._kept if key.startswith(INVITED)]
         for room in waiting[:-MOST]:
             await self._keep({INVITED + room: None})
         for room in waiting[-MOST:]:
             invite_ = json.loads(self._kept[INVITED + room])
             # Into the successor of a room of ours whoever made it may invite us: many can only be joined so.
-            if self.was(room) or receiver.admits(self._name, invite_["sender"], direct=invite_["direct"]):
-                await self._enter(room, "invite", ())
+            admitted = self.was(room) or receiver.admits(self._name, invite_["sender"], direct=invite_["direct"])
+            if admitted and not await self._enter(room, "invite", ()):
+                return  # a limit, or a server far away that is silent: the others would fare no better
 
     async def follow(self, room: str, to: str, sender: str) -> None:
         """Go along when a room is upgraded."""
@@ -74,17 +90,25 @@ class Rooms:
             return
         await self._keep({WAS + to: room})
         server = sender.partition(":")[2]
-        await self._enter(to, "moved", (server,) if server else ())
+        if not await self._enter(to, "moved", (server,) if server else ()):
+            await self._keep({INVITED + to: json.dumps({"sender": sender, "direct": False})})  # tried again with those
 
-    async def _enter(self, room: str, how: str, via: Sequence[str]) -> None:
+    async def _enter(self, room: str, how: str, via: Sequence[str]) -> bool:
+        """False: not now."""
         # Before the join: the room's first news must be known for what they are, whatever happens between.
         await self._keep({ENTERED + room: how})
         try:
-            await self._server.join(room, via)
+            async with asyncio.timeout(JOINING):
+                await self._server.join(room, via)
+        except (TemporaryFailure, TimeoutError) as exc:
+            log.warning("%s cannot be joined now: %s", room, exc)
+            self._not_before = self._clock() + PAUSE
+            return False
         except PermanentFailure as exc:
             log.warning("%s could not be joined without an invitation: %s", room, exc)
             await self._keep({ENTERED + room: None})
         await self._keep({INVITED + room: None})
+        return True
 
     async def _keep(self, changes: Mapping[str, str | None]) -> None:
         known = {key: value for key, value in changes.items() if value is not None or key in self._kept}

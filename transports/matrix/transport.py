@@ -70,7 +70,7 @@ class MatrixTransport:
         self._now = now
         self._offers = Offers()
         self._sealed = Sealed(server)
-        self._rooms = Rooms(name, server, keepsakes)
+        self._rooms = Rooms(name, server, keepsakes, clock=now)
         self._arrivals = Arrivals(
             name,
             server,
