@@ -19,6 +19,7 @@ from bot.agents.base import Launcher
 from bot.agents.containment import BubblewrapLauncher, SupervisedLauncher, become_subreaper, choose
 from bot.announcing import Announcing
 from bot.commands import complete
+from bot.commands.model import Asker
 from bot.datadir import InstanceLock, prepare
 from bot.desk import FrontDesk
 from bot.ending import Ending
@@ -191,7 +192,7 @@ class Bot:
             host=self._launcher,
             scratch=Scratch(self._data),
             announced=lambda: self._delivery.poke(),
-            made=lambda project, asker: self._rooms.open(project, asker),
+            made=self._made,
         )
         settings, images = self._settings.project_settings(), self._settings.image_settings()
         return ProjectSide(settings, images, around, tuple(self._staff.staff))
@@ -309,6 +310,10 @@ class Bot:
 
     def _working(self, run: int, target: str, on: bool) -> None:
         self._typing.show(run, target, on)
+
+    def _made(self, project: str, asker: Asker) -> None:
+        """A project is ready, and who asked for it."""
+        self._rooms.open(project, asker, self._projects.names.projects.get(project, ""))
 
     def _rooms_for(self) -> frozenset[str]:
         """Transports where each new project gets a room of its own."""

@@ -19,7 +19,7 @@ PATIENCE = 30.0  # seconds for the network to make a room
 
 
 class Sessions(Protocol):
-    def begin(self, session: str, project: str) -> Awaitable[None]: ...
+    def begin(self, session: str, project: str, agent: str | None) -> Awaitable[None]: ...
 
 
 class Rooms:
@@ -42,12 +42,12 @@ class Rooms:
         self._tell = tell
         self._making: set[asyncio.Task[None]] = set()
 
-    def open(self, project: str, asker: Asker) -> None:
+    def open(self, project: str, asker: Asker, agent: str = "") -> None:
         """Make the room of a new project, where one is wanted; told in both conversations. Does not wait."""
         transport = self._places.of(asker.target)
         if transport is None or transport.name not in self._wanted or not transport.capabilities.rooms:
             return
-        making = self._make(cast("Hosting", transport), project, asker)
+        making = self._make(cast("Hosting", transport), project, asker, agent)
         task = self._group.create_task(making, name=f"room of {project}")
         self._making.add(task)
         task.add_done_callback(self._making.discard)
@@ -57,13 +57,13 @@ class Rooms:
         if self._making:
             await asyncio.wait(self._making)
 
-    async def _make(self, host: Hosting, project: str, asker: Asker) -> None:
+    async def _make(self, host: Hosting, project: str, asker: Asker, agent: str) -> None:
         try:
-            await self._tell(await self._made(host, project, asker))
+            await self._tell(await self._made(host, project, asker, agent))
         except StoreUnavailable as exc:
             log.warning("the room of %s cannot be told of: %s", project, exc)
 
-    async def _made(self, host: Hosting, project: str, asker: Asker) -> Sequence[Notice]:
+    async def _made(self, host: Hosting, project: str, asker: Asker, agent: str) -> Sequence[Notice]:
         fine = f"Project `{project}` is fine, but its room could not be made"
         try:
             async with asyncio.timeout(PATIENCE):
@@ -76,11 +76,11 @@ class Rooms:
             reference = secrets.token_hex(4)
             log.exception("the room of %s could not be made, reference %s", project, reference)
             return (Notice(asker.target, f"{fine}; the log has it under {reference}."),)
-        return await self._bound(room, project, asker)
+        return await self._bound(room, project, asker, agent)
 
-    async def _bound(self, room: str, project: str, asker: Asker) -> Sequence[Notice]:
+    async def _bound(self, room: str, project: str, asker: Asker, agent: str) -> Sequence[Notice]:
         try:
-            await self._sessions.begin(room, project)
+            await self._sessions.begin(room, project, agent or None)
         except StoreUnavailable as exc:
             log.warning("the room %s could not be bound to %s: %s", room, project, exc)
             text = f"I made a room named {project}, but it is not about the project yet: say `use {project}` there."

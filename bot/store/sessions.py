@@ -35,10 +35,10 @@ class Sessions:
         change = update(sessions).where(sessions.c.session == session).values(project=project)
         return self._database.write("bind", lambda connection: connection.execute(change).rowcount > 0)
 
-    def begin(self, session: SessionKey, project: str) -> asyncio.Future[None]:
+    def begin(self, session: SessionKey, project: str, agent: str | None = None) -> asyncio.Future[None]:
         """Bind a session that nobody has spoken in yet, or one that has settings."""
         seen = self._database.clock()
-        return self._database.write("begin", lambda connection: _begin(connection, session, project, seen))
+        return self._database.write("begin", lambda connection: _begin(connection, session, project, agent, seen))
 
     def rebind(self, session: SessionKey, project: str, to: str | None) -> asyncio.Future[bool]:
         """Bind a session that is bound to `project` to another; False: it was bound otherwise meanwhile."""
@@ -70,10 +70,10 @@ def _settings(connection: Connection, session: SessionKey) -> SessionSettings:
     return SessionSettings() if row is None else settings_of(row)
 
 
-def _begin(connection: Connection, session: SessionKey, project: str, seen: float) -> None:
+def _begin(connection: Connection, session: SessionKey, project: str, agent: str | None, seen: float) -> None:
     mine = update(sessions).where(sessions.c.session == session)
-    if not connection.execute(mine.values(project=project)).rowcount:
-        new = {**asdict(SessionSettings(project=project)), "session": session, "last_seen": seen}
+    if not connection.execute(mine.values(project=project, agent=agent)).rowcount:
+        new = {**asdict(SessionSettings(project=project, agent=agent)), "session": session, "last_seen": seen}
         connection.execute(insert(sessions).values(**new))
 
 

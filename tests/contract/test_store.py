@@ -985,8 +985,8 @@ async def test_a_room_that_nobody_spoke_in_can_be_bound(store: AnyStore) -> None
     await put(store, text(1))
     assert (await store.ledger.queue(HERE, above=0, limit=9)).rows[0].binding.project == "one"
     await put(store, command(2, mode="steer"))
-    await store.sessions.begin(HERE, "two")
-    assert await store.sessions.settings(HERE) == SessionSettings(project="two", mode="steer")
+    await store.sessions.begin(HERE, "two", "demo")
+    assert await store.sessions.settings(HERE) == SessionSettings(project="two", agent="demo", mode="steer")
 
 
 async def test_where_people_wrote_to_the_bot_alone_the_last_time(store: AnyStore) -> None:

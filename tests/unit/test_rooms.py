@@ -47,7 +47,7 @@ def play(host: Host, *, wanted: frozenset[str] = frozenset({"chat"}), full: bool
         sessions = Full() if full else store.sessions
         async with asyncio.TaskGroup() as group:
             rooms = Rooms(Places({"chat": host}), wanted, sessions, group, tell=tell)
-            rooms.open("harbour", ASKER)
+            rooms.open("harbour", ASKER, "demo")
             await rooms.close()
         await store.close()
 
@@ -56,7 +56,7 @@ def play(host: Host, *, wanted: frozenset[str] = frozenset({"chat"}), full: bool
 
 
 class Full:
-    async def begin(self, session: str, project: str) -> None:
+    async def begin(self, session: str, project: str, agent: str | None) -> None:
         raise StoreUnavailable("disk full")
 
 
@@ -64,7 +64,7 @@ def test_a_room_is_made_bound_and_told_of_in_both_places() -> None:
     host = Host()
     disk, told = play(host)
     assert host.made == [("harbour", ("@ann",))]
-    assert disk.sessions[ROOM].project == "harbour"
+    assert (disk.sessions[ROOM].project, disk.sessions[ROOM].agent) == ("harbour", "demo")
     assert [notice.target for notice in told] == [ASKER.target, ROOM]
 
 

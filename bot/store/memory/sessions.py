@@ -35,12 +35,12 @@ class MemorySessions:
         self._disk.sessions[session] = replace(settings, project=project)
         return True
 
-    def begin(self, session: SessionKey, project: str) -> asyncio.Future[None]:
-        return self._writer.write("begin", lambda: self._begin(session, project))
+    def begin(self, session: SessionKey, project: str, agent: str | None = None) -> asyncio.Future[None]:
+        return self._writer.write("begin", lambda: self._begin(session, project, agent))
 
-    def _begin(self, session: SessionKey, project: str) -> None:
+    def _begin(self, session: SessionKey, project: str, agent: str | None) -> None:
         settings = self._disk.sessions.get(session, SessionSettings())
-        self._disk.sessions[session] = replace(settings, project=project)
+        self._disk.sessions[session] = replace(settings, project=project, agent=agent)
 
     def rebind(self, session: SessionKey, project: str, to: str | None) -> asyncio.Future[bool]:
         return self._writer.write("rebind", lambda: self._rebind(session, project, to))
