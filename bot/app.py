@@ -60,6 +60,7 @@ from transports.base import Status, Transport
 
 log = logging.getLogger(__name__)
 
+COMMANDS_PATIENCE = 10.0  # seconds that the end waits for commands under way
 OUTBOX_PATIENCE = 5.0  # seconds that the end waits for what is still to be delivered
 STALL = 2.0  # seconds between looks whether anything can still go on
 OUTBOX_DAYS = 30.0  # delivered messages are kept this long
@@ -389,7 +390,7 @@ class Bot:
         await self._chores.close()
         await self._rooms.close()
         await self._leases.close()
-        await router.settled()
+        await router.close(COMMANDS_PATIENCE, self._ending.hurry)
         await self._projects.close()
         await self._delivery.close(OUTBOX_PATIENCE)
         for transport in reversed(list(self._transports.values())):

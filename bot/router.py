@@ -258,6 +258,17 @@ class Router:
         while self._acting:
             await asyncio.wait(self._acting)
 
+    async def close(self, patience: float, hurry: asyncio.Event) -> None:
+        """Wait for commands under way, for `patience` seconds or until somebody hurries; end what is left.
+
+        A command without an answer is answered by the next start.
+        """
+        hurried = self._group.create_task(hurry.wait(), name="hurry")
+        settled = self._group.create_task(self.settled(), name="settled")
+        await asyncio.wait({hurried, settled}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        for task in (hurried, settled, *self._acting):
+            task.cancel("the bot ends")
+
     def _spawn(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
         task = self._group.create_task(work, name=name)
         self._acting.add(task)

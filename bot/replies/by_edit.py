@@ -100,6 +100,9 @@ class ByEdit:
                 # Not lost: what was not shown goes through the outbox, which knows how to wait.
                 log.info("live output of run %s ended: %s", self._run, exc)
                 return
+            except Exception:  # of a transport's own making; out of this task it would end every session's work
+                log.exception("live output of run %s failed", self._run)
+                return
 
     async def _next(self) -> bool:
         """Show what is new; False: nothing is."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bot.replies.places import Places
 from bot.store.records import OutboxItem
-from dispatcher.model import StoreUnavailable
+from dispatcher.model import Fenced, StoreUnavailable
 from transports.base import Choice, MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
 
 log = logging.getLogger(__name__)
@@ -134,9 +134,18 @@ class Delivery:
         except PermanentFailure as exc:
             log.warning("message %s to %s cannot be delivered: %s", item.id, item.target, exc)
             await _insist(partial(self._outbox.undeliverable, item.id, str(exc)))
+        except Fenced:
+            raise
         except TemporaryFailure as exc:
             again = self._clock() + _delay(item, exc)
             await _insist(partial(self._outbox.retry, item.id, again, str(exc)))
+        except Exception as exc:
+            # Of a transport's own making; out of this task it would end every session's work.
+            log.error("message %s to %s failed", item.id, item.target, exc_info=exc)
+            again = self._clock() + _delay(item, TemporaryFailure(""))
+            await _insist(
+                partial(self._outbox.retry, item.id, again, f"it failed inside Tugbot ({type(exc).__name__})")
+            )
         else:
             await _insist(partial(self._outbox.sent, item.id, ref.id))
 

@@ -67,3 +67,6 @@ async def _quietly(sending: object, target: str) -> MessageRef | None:
     except (TemporaryFailure, PermanentFailure) as exc:
         log.info("a passing line to %s was not shown: %s", target, exc)
         return None
+    except Exception:  # of a transport's own making; out of this task it would end every session's work
+        log.exception("a passing line to %s failed", target)
+        return None

@@ -198,6 +198,9 @@ class Sending:
                 # Not lost: what was not shown goes through the outbox, which knows how to wait.
                 log.info("live output of %s ended: %s", self._task.get_name(), exc)
                 self.failed = True
+            except Exception:  # of a transport's own making; out of this task it would end every session's work
+                log.exception("live output of %s failed", self._task.get_name())
+                self.failed = True
             if self._closing:
                 return
             await self._work.wait()

@@ -355,25 +355,56 @@ async def test_other_reactions_say_nothing(world: World) -> None:
 # ---------------------------------------------------------------- files
 
 
-async def test_a_file_is_fetched_for_who_is_admitted(world: World) -> None:
-    room = await world.room(ANN, BOB)
+async def test_a_file_is_fetched_where_it_is_meant_for_us(world: World) -> None:
+    room, direct = await world.room(ANN, BOB), await world.room(ANN)
     file = {"msgtype": "m.file", "url": world.server.put_file(b"content")}
-    world.server.say(room, "../a.txt", **file)
+    world.server.say(room, "private.txt", **file)
     world.server.say(room, "tugbot: read it", **file, filename="a.txt")
+    world.server.say(direct, "../a.txt", **file)
     await world.settle()
-    bare, captioned = world.inbound()
-    assert (bare.text, captioned.text) == ("(a file: ../a.txt)", "read it")
+    chatter, captioned, bare = world.inbound()
+    assert (chatter.addressed, chatter.attachments) == (False, ())
+    assert (captioned.text, bare.text) == ("read it", "(a file: ../a.txt)")
     assert [Path(path).name for each in (bare, captioned) for path in each.attachments] == ["a.txt", "a.txt"]
     assert Path(bare.attachments[0]).read_bytes() == b"content"  # noqa: ASYNC240
 
 
 async def test_a_strangers_file_stays_where_it_is(world: World, tmp_path: Path) -> None:
     room = await world.room(ANN, BOB)
-    world.server.say(room, "a.txt", BOB, msgtype="m.file", url=world.server.put_file(b"content"))
+    world.server.say(
+        room, "tugbot: take it", BOB, msgtype="m.file", filename="a.txt", url=world.server.put_file(b"content")
+    )
     await world.settle()
     (inbound,) = world.inbound()
-    assert (inbound.text, inbound.attachments) == ("a.txt", ())
+    assert (inbound.text, inbound.attachments) == ("take it", ())
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240
+
+
+async def test_a_thread_or_an_edit_that_points_into_another_room_reaches_nothing_there(world: World) -> None:
+    room, other = await world.room(ANN), await world.room(ANN)
+    said = world.server.say(room, "mine")
+    await world.settle()
+    world.server.add(
+        other,
+        "m.room.message",
+        ANN,
+        {
+            "msgtype": "m.text",
+            "body": "stop",
+            "m.relates_to": {"rel_type": "m.thread", "event_id": said, "is_falling_back": True},
+        },
+    )
+    world.server.redact(other, said)
+    await world.settle()
+    assert [each.session for each in world.inbound()] == [f"matrix/{room}", f"matrix/{other}/{said}"]
+    assert world.amended() == []
+
+
+async def test_what_strangers_encrypt_costs_nothing(world: World) -> None:
+    room = await world.room(ANN, BOB)
+    world.server.seal(room, "secret", BOB)
+    await world.settle()
+    assert not [key for key in world.keepsakes.values if key.startswith("sealed/")]
 
 
 async def test_a_file_that_cannot_be_fetched_is_named(world: World) -> None:

@@ -123,11 +123,12 @@ def test_hostile_text_is_json_that_every_server_takes() -> None:
 
 def test_transactions_are_repeated_and_distinct() -> None:
     first = Outbound(ROOM, "one", key="run 1/part 1")
-    again = Outbound(ROOM, "one, told again", key="run 1/part 1", repeat=True)
+    again = Outbound(ROOM, "one", key="run 1/part 1", repeat=True)
     others = [
         transaction_of(first),
         transaction_of(first, "👍"),
         transaction_of(Outbound(ROOM, "one", key="run 1/part 2")),
+        transaction_of(Outbound(ROOM, "other", key="run 1/part 1")),  # of a data directory that was made anew
         transaction_of(Outbound(ROOM + "/$t", "one", key="run 1/part 1")),
     ]
     assert transaction_of(again) == transaction_of(first)

@@ -76,7 +76,7 @@ async def test_a_join_that_fails_for_now_is_tried_again(world: World) -> None:
     await world.invited(room)
     await world.rooms.invited(world.receiver)
     assert not world.joined(room)  # not at once: a limit would be met again, and everybody would wait for that
-    world.time += PAUSE
+    world.time += 2 * PAUSE
     await world.rooms.invited(world.receiver)
     assert world.joined(room)
 
@@ -144,7 +144,7 @@ async def test_a_successor_is_joined_in_the_end_where_the_first_try_failed(world
     world.server.faults["join"] = [TemporaryFailure("busy")]
     await world.rooms.follow(old, new, ANN)
     assert not world.joined(new)
-    world.time += PAUSE
+    world.time += 2 * PAUSE
     await world.rooms.invited(world.receiver)
     assert world.joined(new)
     assert world.rooms.was(new) == old
@@ -156,3 +156,28 @@ async def test_a_tombstone_that_is_read_twice_joins_once(world: World) -> None:
     world.rooms.written(world.rooms.settled(new))
     await world.rooms.follow(old, new, ANN)
     assert len(world.server.joins) == 1
+
+
+async def test_a_room_that_cannot_be_joined_keeps_us_out_of_no_other_and_is_given_up(world: World) -> None:
+    dead, good = world.server.make(ANN), world.server.make(ANN)
+    world.server.faults["join"] = [TemporaryFailure("502")]
+    await world.invited(dead)
+    await world.invited(good)
+    assert (world.joined(dead), world.joined(good)) == (False, True)
+    world.server.faults["join"] = [TemporaryFailure("502")] * 20
+    for _ in range(20):
+        world.time += 1e6
+        await world.rooms.invited(world.receiver)
+    assert INVITED + dead not in world.keepsakes.values
+    assert len(world.server.faults["join"]) > 10
+
+
+async def test_a_limit_on_joins_is_waited_for(world: World) -> None:
+    one, two = world.server.make(ANN), world.server.make(ANN)
+    world.server.faults["join"] = [TemporaryFailure("slow down", retry_after=5.0)]
+    await world.invited(one)
+    await world.invited(two)
+    assert (world.joined(one), world.joined(two)) == (False, False)
+    world.time += 5
+    await world.rooms.invited(world.receiver)
+    assert (world.joined(one), world.joined(two)) == (True, True)

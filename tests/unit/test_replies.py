@@ -291,3 +291,14 @@ async def test_a_notice_that_edits_a_message_takes_its_place_or_follows_it(refus
     texts = ["the answer", "the answer\n\n3 s"] if refused else ["the answer\n\n3 s"]
     assert network.texts() == texts
     assert (shown == ref) is not refused
+
+
+def test_what_a_transport_breaks_with_costs_one_try_and_nobody_elses_work() -> None:
+    async def work(store: MemoryStore, delivery: Delivery, network: FakeTransport, group: asyncio.TaskGroup) -> None:
+        network.failures = [ValueError("an answer of a shape that nobody thought of")]
+        await store.outbox.add([Notice("fake/room", "once more")])
+        delivery.poke()
+        await asyncio.sleep(10)
+        assert network.texts() == ["once more"]
+
+    deliver(work)

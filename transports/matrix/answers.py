@@ -47,14 +47,14 @@ def checked(answer: Any, wanted: type[R]) -> R:
     response = getattr(answer, "transport_response", None)
     status = getattr(response, "status", 0)
     raise failure(
-        getattr(answer, "status_code", None),
+        str(getattr(answer, "status_code", None) or ""),
         str(getattr(answer, "message", "") or "unknown error"),
         status if isinstance(status, int) else 0,
         getattr(answer, "retry_after_ms", None),
     )
 
 
-def failure(code: Any, words: str, status: int, retry_after: Any) -> Exception:
+def failure(code: str, words: str, status: int, retry_after: Any) -> Exception:
     if code in _REVOKED:
         why = f"the homeserver refuses our token ({code}); `tugbot init matrix` gets a new one"
         return Disconnected(why, lasting=True)

@@ -59,7 +59,7 @@ class _Client(nio.AsyncClient):  # type: ignore[misc]  # untyped
     async def parse_body(self, transport_response: Any) -> Any:
         try:
             return sound(await super().parse_body(transport_response))
-        except (UnicodeDecodeError, LookupError, RecursionError) as exc:  # no text, of no known charset, or too deep
+        except (ValueError, LookupError, RecursionError) as exc:  # no text or number, of no known charset, too deep
             log.error("the homeserver's answer cannot be read: %s", type(exc).__name__)
             return {}
 
@@ -196,9 +196,8 @@ class NioHomeserver:
 
     async def upload(self, room: str, name: str, content: bytes, mime: str) -> Mapping[str, Any]:
         encrypted = self._encrypted(room)
-        answer, keys = await self._client.upload(
-            io.BytesIO(content), mime, name, encrypt=encrypted, filesize=len(content)
-        )
+        sending = self._client.upload(io.BytesIO(content), mime, name, encrypt=encrypted, filesize=len(content))
+        answer, keys = await guarded(sending, TIMEOUT * 4)  # nio itself would wait for ever
         said = checked(answer, nio.UploadResponse)
         if keys is None:
             return {"url": said.content_uri}
@@ -307,11 +306,13 @@ class NioHomeserver:
         response = await self._client.send(method, path, body, headers)
         try:
             said = json.loads(await response.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             said = {}
         said = said if isinstance(said, dict) else {}
         if response.status >= 400:
-            raise failure(said.get("errcode"), str(said.get("error", "")), response.status, said.get("retry_after_ms"))
+            raise failure(
+                str(said.get("errcode")), str(said.get("error", "")), response.status, said.get("retry_after_ms")
+            )
         return said
 
     async def _fetched(self, path: str, limit: int) -> bytes:
@@ -322,7 +323,7 @@ class NioHomeserver:
         response = await self._client.send("GET", path, None, headers)
         try:
             if response.status >= 400:
-                raise failure(None, "the file cannot be had", response.status, None)
+                raise failure("", "the file cannot be had", response.status, None)
             parts, size = [], 0
             async for part in response.content.iter_chunked(65_536):
                 size += len(part)

@@ -27,7 +27,10 @@ def transaction_of(message: Outbound, part: str = "") -> str:
     """A transaction id that a second attempt repeats; a message without a key gets none ("")."""
     if not message.key:
         return ""
-    return hashlib.sha256(f"{message.target}\0{message.key}\0{part}".encode()).hexdigest()[:40]
+    # With the text: where the data directory was made anew, keys begin anew as well, and the homeserver would take an
+    # answer for one that it has.
+    said = f"{message.target}\0{message.key}\0{part}\0{message.text}"
+    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:40]
 
 
 def new_message(message: Outbound, thread: str, limit: int) -> dict[str, Any]:

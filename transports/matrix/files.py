@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections import Counter
 from pathlib import Path
 
 from transports.base import PermanentFailure, TemporaryFailure
@@ -14,7 +13,6 @@ from transports.matrix.model import Event, Homeserver
 
 log = logging.getLogger(__name__)
 
-TRIES = 3  # of a file whose own homeserver may be gone; beyond, it holds up no messages
 FETCHING = 20.0  # seconds
 NAME = 100  # characters of a file's name that are kept
 
@@ -24,7 +22,6 @@ class Files:
         self._server = server
         self._place = place
         self._limit = limit  # bytes
-        self._failed: Counter[str] = Counter()  # by event id
         self._deadline: float | None = None  # monotonic seconds
 
     def begin(self) -> None:
@@ -34,7 +31,8 @@ class Files:
     async def fetch(self, event: Event, name: str) -> Path | None:
         """Where it lies now; None: it cannot be had, or is too large. Fetched once, however often it is asked for.
 
-        Raises TemporaryFailure, a few times. All files of one sync share FETCHING seconds: meanwhile nobody is heard.
+        All files of one sync share FETCHING seconds: meanwhile nobody is heard. One that cannot be had is named to the
+        agent and can be sent again.
         """
         folder = self._place / hashlib.sha256(f"{event.room}\0{event.id}".encode()).hexdigest()[:20]
         path = folder / safe_name(name)
@@ -46,14 +44,8 @@ class Files:
         except TimeoutError:
             log.warning("the file of %s in %s takes too long", event.id, event.room)
             return None
-        except PermanentFailure as exc:
+        except (PermanentFailure, TemporaryFailure) as exc:
             log.warning("the file of %s in %s: %s", event.id, event.room, exc)
-            return None
-        except TemporaryFailure as exc:
-            self._failed[event.id] += 1
-            if self._failed[event.id] < TRIES:
-                raise
-            log.warning("the file of %s in %s is given up: %s", event.id, event.room, exc)
             return None
         await asyncio.to_thread(_write, path, content)
         return path

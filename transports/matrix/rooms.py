@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from transports.base import Keepsakes, PermanentFailure, Receiver, TemporaryFailure
@@ -17,7 +18,8 @@ INVITED = "invited/"  # keepsakes: invitations that nobody who may has sent yet
 ENTERED = "entered/"  # rooms that we join, until their first news: "invite" or "moved"
 WAS = "was/"  # a room's former self
 JOINING = 10.0  # seconds for a join: meanwhile nobody is heard, and the room's server may be far away, or gone
-PAUSE = 60.0  # seconds before joins are tried again, after one that failed for now
+PAUSE = 30.0  # seconds before a join is tried again, doubled each time
+TRIES = 6
 MOST = 50  # invitations that wait; anyone can send one
 
 
@@ -34,7 +36,9 @@ class Rooms:
         self._server = server
         self._keepsakes = keepsakes
         self._clock = clock
-        self._not_before = 0.0  # of the next join, after one that failed
+        self._limited = 0.0  # until then the homeserver takes no join of ours
+        self._tries: Counter[str] = Counter()  # joins that failed for now, by room
+        self._later: dict[str, float] = {}  # when such a room is tried again
         self._kept: dict[str, str] = {}
 
     def load(self, kept: Mapping[str, str]) -> None:
@@ -72,8 +76,6 @@ class Rooms:
 
     async def invited(self, receiver: Receiver) -> None:
         """Go where somebody invites us who may; what others sent waits until they may."""
-        if self._clock() < self._not_before:
-            return
         waiting = [key.removeprefix(INVITED) for key in self._kept if key.startswith(INVITED)]
         for room in waiting[:-MOST]:
             await self._keep({INVITED + room: None})
@@ -81,13 +83,15 @@ class Rooms:
             invite_ = json.loads(self._kept[INVITED + room])
             # Into the successor of a room of ours whoever made it may invite us: many can only be joined so.
             admitted = self.was(room) or receiver.admits(self._name, invite_["sender"], direct=invite_["direct"])
-            if admitted and not await self._enter(room, "invite", ()):
-                return  # a limit, or a server far away that is silent: the others would fare no better
+            if admitted and self._clock() >= max(self._limited, self._later.get(room, 0.0)):
+                await self._enter(room, "invite", ())
 
     async def follow(self, room: str, to: str, sender: str) -> None:
         """Go along when a room is upgraded."""
         if self.was(to) == room and not self.entered(to):  # else we were kept from joining it, or do all of it again
             return
+        if self._clock() < max(self._limited, self._later.get(to, 0.0)):
+            return  # whoever is there can invite us
         await self._keep({WAS + to: room})
         server = sender.partition(":")[2]
         if not await self._enter(to, "moved", (server,) if server else ()):
@@ -102,12 +106,25 @@ class Rooms:
                 await self._server.join(room, via)
         except (TemporaryFailure, TimeoutError) as exc:
             log.warning("%s cannot be joined now: %s", room, exc)
-            self._not_before = self._clock() + PAUSE
-            return False
+            return await self._put_off(room, getattr(exc, "retry_after", None))
         except PermanentFailure as exc:
             log.warning("%s could not be joined without an invitation: %s", room, exc)
             await self._keep({ENTERED + room: None})
         await self._keep({INVITED + room: None})
+        return True
+
+    async def _put_off(self, room: str, limited: float | None) -> bool:
+        """Not now; after some tries, not at all: each one takes time in which nobody is heard."""
+        if limited is not None:  # of all joins: others would fare no better
+            self._limited = self._clock() + limited
+            return False
+        self._tries[room] += 1
+        self._later[room] = self._clock() + PAUSE * 2 ** self._tries[room]
+        if self._tries[room] < TRIES:
+            return False
+        log.error("%s is given up: it cannot be joined. A new invitation is followed again", room)
+        await self._keep({ENTERED + room: None, INVITED + room: None})
+        del self._tries[room], self._later[room]
         return True
 
     async def _keep(self, changes: Mapping[str, str | None]) -> None:

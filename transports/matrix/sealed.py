@@ -14,6 +14,7 @@ from transports.matrix.model import Event, Homeserver
 log = logging.getLogger(__name__)
 
 PREFIX = "sealed/"  # of keepsakes; behind it the event's id
+QUIET = 3600.0  # seconds between two such notices in a room
 TOLD_AFTER = 300.0  # seconds: keys that are late come within moments
 GIVEN_UP = 7 * 86_400.0
 MOST = 500  # events that are kept; beyond, the oldest go
@@ -35,6 +36,7 @@ class Sealed:
     def __init__(self, server: Homeserver) -> None:
         self._server = server
         self._entries: dict[str, Entry] = {}  # by event id, oldest first
+        self._told_at: dict[str, float] = {}  # by room
 
     def load(self, kept: Mapping[str, str]) -> None:
         """`kept`: the keepsakes under PREFIX."""
@@ -81,7 +83,9 @@ class Sealed:
             elif not entry.told and now - entry.since > TOLD_AFTER:
                 late.setdefault(entry.room, []).append(event_id)
         for room, events in late.items():
-            if await self._told(room, events):
+            quiet = now - self._told_at.get(room, -QUIET) < QUIET
+            if quiet or await self._told(room, events):
+                self._told_at[room] = self._told_at[room] if quiet else now
                 for event_id in events:
                     entry = self._entries[event_id] = replace(self._entries[event_id], told=True)
                     changes[PREFIX + event_id] = _text(entry)
