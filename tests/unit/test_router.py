@@ -210,3 +210,15 @@ def test_who_may_answer_what_an_agent_asks(role: Role, sender: str, place: Place
     question.answer.get_loop().close()
     assert _may_answer(question, asker) is may
     assert not _may_answer(question, replace(asker, transport="web", role="member"))
+
+
+async def test_a_command_that_never_ends_does_not_keep_the_bot_from_ending() -> None:
+    async with house() as home:
+        hurry = asyncio.Event()
+        home.router._spawn(asyncio.Event().wait(), "hangs")  # type: ignore[arg-type]
+        closing = asyncio.ensure_future(home.router.close(60.0, hurry))
+        await asyncio.sleep(0)
+        assert not closing.done()
+        hurry.set()  # somebody told it to end a second time
+        await asyncio.wait_for(closing, 5)
+        await home.router.close(0.01, asyncio.Event())
