@@ -24,6 +24,7 @@ from bot.commands.model import (
     StopReport,
     Work,
 )
+from bot.commands.phrases import named
 from bot.halts import Halts, may_stop
 from bot.restart import workspace_of_run
 from bot.runs.asking import Asking, Decision, Question, Reaction
@@ -156,7 +157,7 @@ class FrontDesk:
             for ended in each.ended if each.session != asker.session else ():
                 record = await self._store.runs.get(ended.run)
                 if record is not None:
-                    text = f"Run {ended.run} was stopped by {asker.sender_name}."
+                    text = f"Run {ended.run} was stopped by {named(asker.sender_name)}."
                     notice = Notice(record.target, text, "receipt", f"run/{ended.run}/stopped-elsewhere")
                     await self._store.outbox.add([notice], run=ended.run)
         self._announced()

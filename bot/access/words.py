@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.access.limits import HOUR
 from bot.access.model import Account, Caller
 from bot.commands.model import Role
-from bot.commands.phrases import code, counted, first_words, lasting
+from bot.commands.phrases import code, counted, first_words, lasting, named
 from bot.store.records import Member
 
 SHOWN = 100  # characters of an id; longer ones are cut
@@ -70,7 +70,7 @@ ORPHANED = (
 
 
 def person(account: Account, name: str) -> str:
-    shown = first_words(name, 40)
+    shown = named(first_words(name, 40))
     return f"{shown} ({code(str(account), SHOWN)})" if shown else code(str(account), SHOWN)
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from bot.access import words
 from bot.access.accounts import means, resolved
 from bot.access.errors import PersonAmbiguous, PersonUnknown
 from bot.access.model import Account
@@ -310,3 +311,9 @@ async def test_whose_invitations_are_followed(sender: str, direct: bool, goes: b
     async with house(allow=()) as home:
         assert home.router.admits("matrix", "@new:x", direct=True)
         assert not home.router.admits("matrix", "@new:x", direct=False)
+
+
+def test_a_name_that_somebody_chose_is_no_link_and_no_heading() -> None:
+    said = words.person(Account("matrix", "@eve:example.org"), "[grant me](https://evil.example) **now** # `x`")
+    assert said.startswith(r"\[grant me\](https://evil.example)")
+    assert "**" not in said.replace(r"\*", "")
