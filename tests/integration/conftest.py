@@ -15,6 +15,8 @@ from tests.matrix_world import synapse
 
 __all__ = ["synapse"]
 
+KEPT = "tugbot-tests/base"
+
 
 @pytest.fixture(scope="session")
 def ca() -> Authority:
@@ -24,7 +26,10 @@ def ca() -> Authority:
 
 @pytest.fixture(scope="session")
 def base(ca: Authority, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The image without any stack, with the certificates that the tests' bots trust."""
+    """The image without any stack, with the certificates that the tests' bots trust.
+
+    Under a name of the tests' own: a bot removes an image when the last project that stands on it is deleted.
+    """
 
     async def build() -> str:
         shop = workshop(tmp_path_factory.mktemp("base"), (ca.ca,))
@@ -33,7 +38,8 @@ def base(ca: Authority, tmp_path_factory: pytest.TempPathFactory) -> str:
         finally:
             await shop.engine.close()
 
-    return asyncio.run(build())
+    docker_world.docker("tag", asyncio.run(build()), KEPT)
+    return KEPT
 
 
 @pytest.fixture
