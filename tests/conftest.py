@@ -12,4 +12,5 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed and os.environ.get("CI") == "true":
         crash = getattr(report.longrepr, "reprcrash", None)
         why = crash.message if crash is not None else str(report.longrepr)
-        print(f"\n{report.when} of {report.nodeid} failed: {' '.join(why.split())[:500]}", file=sys.__stdout__, flush=True)
+        told = f"{report.when} of {report.nodeid} failed: {' '.join(why.split())[:500]}"
+        print(f"\n{told}", file=sys.__stdout__, flush=True)
