@@ -1,0 +1,1 @@
+"""Slack: one app in one workspace, over Socket Mode or signed HTTP."""
