@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Outbound:
     # Slices (start, end) of the text, whole lines each, that tell of the work rather than its result: header and tool
     # lines among an answer. They may be shown more quietly.
     asides: tuple[tuple[int, int], ...] = ()
-    choices: tuple[Choice, ...] = ()  # pressing one hands in an Inbound whose `answers` is this message's key
+    # Pressing one hands in an Inbound whose `answers` is this message's key. An edit takes away those that were there.
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +217,35 @@ class Hosting(Protocol):
 
         Raises TemporaryFailure, PermanentFailure.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """What somebody sent to a path of ours. Nobody has verified yet who it was."""
+
+    method: str
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes  # as it came, within the gateway's limit
+    remote: str = ""  # address of who connected; a proxy's, where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class HookResponse:
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# Verifies by itself who calls. What it raises is answered with 500 and logged.
+Hook: TypeAlias = Callable[[HookRequest], Awaitable[HookResponse]]
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """What a transport can have beside that its network calls over HTTP."""
+
+    @property
+    def hooks(self) -> Mapping[str, Hook]:
+        """By path, such as "/slack/events". Empty: this one is not called. Known before `run`, called until `close`."""
         ...

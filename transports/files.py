@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from transports.base import PermanentFailure, TemporaryFailure
-from transports.matrix.model import Event, Homeserver
 
 log = logging.getLogger(__name__)
 
@@ -18,34 +18,33 @@ NAME = 100  # characters of a file's name that are kept
 
 
 class Files:
-    def __init__(self, server: Homeserver, place: Path, limit: int) -> None:
-        self._server = server
+    def __init__(self, place: Path, limit: int) -> None:
         self._place = place
         self._limit = limit  # bytes
-        self._deadline: float | None = None  # monotonic seconds
+        self._deadline: float | None = None  # of the loop's clock
 
     def begin(self) -> None:
-        """Of a sync's messages."""
+        """Of messages that came together."""
         self._deadline = asyncio.get_running_loop().time() + FETCHING
 
-    async def fetch(self, event: Event, name: str) -> Path | None:
+    async def fetch(self, origin: str, name: str, load: Callable[[int], Awaitable[bytes]]) -> Path | None:
         """Where it lies now; None: it cannot be had, or is too large. Fetched once, however often it is asked for.
 
-        All files of one sync share FETCHING seconds: meanwhile nobody is heard. One that cannot be had is named to the
-        agent and can be sent again.
+        `origin` names the message that brought it, within the account; `load` takes the most bytes that it may have.
+        All files of messages that came together share FETCHING seconds: meanwhile nobody is heard. One that cannot be
+        had is named to the agent and can be sent again.
         """
-        folder = self._place / hashlib.sha256(f"{event.room}\0{event.id}".encode()).hexdigest()[:20]
-        path = folder / safe_name(name)
+        path = self._place / hashlib.sha256(origin.encode()).hexdigest()[:20] / safe_name(name)
         if await asyncio.to_thread(path.exists):
             return path
         try:
             async with asyncio.timeout_at(self._deadline):
-                content = await self._server.download(event.content, self._limit)
+                content = await load(self._limit)
         except TimeoutError:
-            log.warning("the file of %s in %s takes too long", event.id, event.room)
+            log.warning("the file of %s takes too long", origin)
             return None
         except (PermanentFailure, TemporaryFailure) as exc:
-            log.warning("the file of %s in %s: %s", event.id, event.room, exc)
+            log.warning("the file of %s: %s", origin, exc)
             return None
         await asyncio.to_thread(_write, path, content)
         return path

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests.matrix_fake import ANN, ME
 from tests.matrix_rig import Over, World
+from tests.slack_fake import ANN as SLACK_ANN
+from tests.slack_fake import FakeSlack
+from tests.slack_rig import World as SlackWorld
 from tests.transport_fake import FakeReceiver, FakeTransport, until
 from transports.base import Disconnected, Inbound, MessageRef, Outbound, PermanentFailure, Receiver, Transport
 from transports.console.jsonl import JsonLinesConsole
 from transports.console.piped import PipedConsole
 from transports.matrix.transport import MatrixTransport
+from transports.slack.transport import SlackTransport
 
 
 class Rig(Protocol):
@@ -36,6 +42,8 @@ class Rig(Protocol):
 
     def acknowledged(self) -> int: ...  # how many events the network may forget
 
+    async def open(self) -> None: ...
+
     def screen(self) -> str: ...  # all that was shown
 
     def redeliver(self, text: str) -> None: ...  # what the network does with an event that was not acknowledged
@@ -43,7 +51,13 @@ class Rig(Protocol):
     def shut(self) -> None: ...
 
 
-class FakeRig:
+class Ready:
+    """Needs nothing to begin."""
+
+    async def open(self) -> None: ...
+
+
+class FakeRig(Ready):
     target = "fake/room"
     sender = "ann"
 
@@ -72,7 +86,7 @@ class FakeRig:
     def shut(self) -> None: ...
 
 
-class Pipes:
+class Pipes(Ready):
     """Both ends of a console's two pipes; the output is collected by a thread."""
 
     target = "console/local"
@@ -153,7 +167,7 @@ class Restarted(MatrixTransport):
                 await asyncio.sleep(0)
 
 
-class MatrixRig:
+class MatrixRig(Ready):
     sender = ANN
 
     def __init__(self) -> None:
@@ -185,16 +199,80 @@ class MatrixRig:
     def shut(self) -> None: ...
 
 
+class Endless(SlackTransport):
+    """Called again after each failure, as the bot does it, until the network has no more."""
+
+    over: asyncio.Event
+
+    async def run(self, receiver: Receiver) -> None:
+        self.over = asyncio.Event()
+        work = asyncio.ensure_future(super().run(receiver))
+        end = asyncio.ensure_future(self.over.wait())
+        try:
+            await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            end.cancel()
+            work.cancel()
+            await asyncio.wait({work, end})
+
+
+class SlackRig:
+    """The real slack-bolt and slack-sdk, and a fake Slack."""
+
+    sender = SLACK_ANN
+
+    def __init__(self) -> None:
+        self.slack = FakeSlack(schedule=(0.05, 0.1, 0.2, 0.4), patience=0.5)
+        self._files = tempfile.TemporaryDirectory()
+
+    async def open(self) -> None:
+        await self.slack.__aenter__()
+        self.world = SlackWorld(self.slack, Path(self._files.name), make=Endless)
+        self.room = self.slack.dm(SLACK_ANN)
+        self.target = self.world.place(self.room)
+        await self.world.workspace.start()
+
+    @property
+    def transport(self) -> Transport:
+        return self.world.transport
+
+    def say(self, text: str) -> None:
+        self.slack.say(self.room, SLACK_ANN, text)
+
+    def end(self) -> None:
+        self._ending = asyncio.ensure_future(self._end())
+
+    async def _end(self) -> None:
+        await self.slack.wait(lambda: all(each.state != "pending" for each in self.slack.deliveries))
+        assert isinstance(self.transport, Endless)
+        self.transport.over.set()
+
+    def acknowledged(self) -> int:
+        return sum(each.state == "acked" for each in self.slack.deliveries)
+
+    def screen(self) -> str:
+        return "\n".join(self.slack.said(self.room))
+
+    def redeliver(self, text: str) -> None:
+        """Slack does so by itself."""
+
+    def shut(self) -> None:
+        self._files.cleanup()
+
+
 async def no_sleep(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-@pytest.fixture(params=[FakeRig, PipedRig, JsonRig, MatrixRig])
+@pytest.fixture(params=[FakeRig, PipedRig, JsonRig, MatrixRig, SlackRig])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     made: Rig = request.param()
+    await made.open()
     yield made
     await made.transport.close()
     made.shut()
+    if isinstance(made, SlackRig):
+        await made.slack.__aexit__(None, None, None)
 
 
 @asynccontextmanager
@@ -288,11 +366,12 @@ async def test_hostile_text_is_sent_without_harm(rig: Rig) -> None:
 
 
 async def test_messages_are_shown_whole_and_in_order(rig: Rig) -> None:
-    sends = [rig.transport.send(Outbound(rig.target, f"<{n}" + "x" * 20_000 + f"{n}>")) for n in range(10)]
+    long = min(20_000, rig.transport.capabilities.max_length - 10)
+    sends = [rig.transport.send(Outbound(rig.target, f"<{n}" + "x" * long + f"{n}>")) for n in range(10)]
     async with asyncio.timeout(10):
         await asyncio.gather(*sends)
     await until(lambda: "9>" in rig.screen())
-    shown = [rig.screen().index(f"<{n}" + "x" * 20_000 + f"{n}>") for n in range(10)]
+    shown = [rig.screen().replace("\n", "").index(f"<{n}" + "x" * long + f"{n}>") for n in range(10)]
     assert shown == sorted(shown)
 
 

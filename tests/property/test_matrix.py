@@ -16,8 +16,8 @@ from tests.matrix_rig import World
 from tests.transport_fake import FakeReceiver
 from transports.base import Ack, Amendment, Disconnected, Inbound, Outbound, TemporaryFailure
 from transports.clean import clean_text
+from transports.files import safe_name
 from transports.matrix.content import edited, new_message, size_of, transaction_of
-from transports.matrix.files import safe_name
 from transports.matrix.markup import to_html
 from transports.matrix.model import Event
 from transports.matrix.reading import Changed, Me, Moved, Reacted, Said, membership, read, strip

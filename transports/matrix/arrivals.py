@@ -8,10 +8,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from transports.base import Ack, Amendment, Inbound, PermanentFailure, Receiver
 from transports.clean import clean_name
-from transports.matrix.files import Files
+from transports.files import Files
 from transports.matrix.gaps import never, whole
 from transports.matrix.model import Event, Homeserver, News, RoomNews
 from transports.matrix.offers import STOP, Offers, plain
@@ -154,7 +155,8 @@ class Arrivals:
         text = said.text
         addressed = direct or said.addressed or where.ours
         if said.file and addressed and receiver.admits(self._name, event.sender, direct=False):
-            fetched = await self._files.fetch(event, said.file)
+            load = partial(self._server.download, event.content)
+            fetched = await self._files.fetch(f"{event.room}\0{event.id}", said.file, load)
             attachments = (str(fetched),) if fetched else ()
             text = (
                 text or f"(a file: {said.file})"

@@ -20,9 +20,9 @@ from transports.base import (
     Receiver,
     TemporaryFailure,
 )
+from transports.files import Files, safe_name
 from transports.matrix.arrivals import Arrivals, last_events
 from transports.matrix.content import edited, file_message, new_message, place_of, reaction, transaction_of
-from transports.matrix.files import Files, safe_name
 from transports.matrix.model import Homeserver, News, Policy
 from transports.matrix.offers import PREFIX as OFFERS
 from transports.matrix.offers import Offers
@@ -77,7 +77,7 @@ class MatrixTransport:
             self._rooms,
             self._offers,
             self._sealed,
-            Files(server, files, policy.max_file),
+            Files(files, policy.max_file),
             now=now,
         )
         self._token = ""

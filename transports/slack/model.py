@@ -12,7 +12,9 @@ API = "https://slack.com/api/"
 
 # Of an app's events, all that is subscribed to: what nobody handles is never acknowledged, and comes again three times.
 MESSAGES = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
-EVENTS = (*MESSAGES, "app_uninstalled", "tokens_revoked", "channel_archive", "channel_left", "group_archive", "group_left")
+REVOKED = ("app_uninstalled", "tokens_revoked")
+LEFT = ("channel_archive", "channel_left", "group_archive", "group_left")
+EVENTS = (*MESSAGES, *REVOKED, *LEFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Account:
     app_token: str = ""  # "xapp-…"
     signing_secret: str = ""
     api: str = API  # base URL of the Web API
+    team: str = ""  # whose the token must be; "": anybody's
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,13 @@ class Content:
     blocks: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner decided about this account."""
+
+    max_file: int = 50_000_000  # bytes of a file that is fetched or sent
+
+
 class StreamOver(PermanentFailure):
     """The stream takes nothing more: it expired, the person ended it, or it never was one. Its message stays."""
 
@@ -92,8 +102,13 @@ class Workspace(Protocol):
 
     async def update(self, channel: str, ts: str, content: Content) -> None: ...
 
-    async def begin_stream(self, channel: str, thread: str, recipient: str, text: str) -> str:
-        """A message's ts. `text`: Markdown, at most 12,000 characters. Raises StreamOver where streams cannot be had."""
+    async def begin_stream(
+        self, channel: str, thread: str, recipient: str, text: str, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> str:
+        """A message's ts. `text`: Markdown, at most 12,000 characters; `blocks` follow it.
+
+        Raises StreamOver where there are no streams.
+        """
         ...
 
     async def append(self, channel: str, ts: str, text: str) -> None:
