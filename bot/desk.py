@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 
 from bot.access import Account, Roll, barred
@@ -24,13 +24,13 @@ from bot.commands.model import (
     StopReport,
     Work,
 )
-from bot.commands.phrases import named
 from bot.halts import Halts, may_stop
 from bot.restart import workspace_of_run
 from bot.runs.asking import Asking, Decision, Question, Reaction
 from bot.runs.chores import Chores
 from bot.runs.leases import Leases
 from bot.runs.live import LiveRuns
+from bot.runs.words import named
 from bot.scheduling import Retries, next_time
 from bot.sending import Sending
 from bot.store.records import RunRecord, Scheduled, SessionSettings
@@ -76,6 +76,7 @@ class FrontDesk:
         announced: Callable[[], None],  # something was put into the outbox
         trouble: Callable[[], tuple[str, ...]],  # what is wrong at this moment, a line each
         strangers: Callable[[], int],  # messages turned away since the start
+        edits: Callable[[str], bool],  # whether messages of ours to a target can be changed
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -93,6 +94,7 @@ class FrontDesk:
         self._roll = roll
         self._trouble = trouble
         self._strangers = strangers
+        self._edits = edits
         self._default = default
         self._max_waiting = max_waiting
         self._announced = announced
@@ -225,9 +227,12 @@ class FrontDesk:
         return tuple((name, until) for name, until in self._live.limited.items() if not until or until > self.now())
 
     def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction:
-        return self._asking.answer(
+        reaction = self._asking.answer(
             asker.session, decision, why, asker.sender_name, lambda each: _may_answer(each, asker), asker.answers
         )
+        # Whoever pressed sees the question change; whoever typed may be far below it.
+        pressed = reaction.result == "taken" and bool(asker.answers)
+        return replace(reaction, shown=pressed and self._edits(asker.target))
 
     def question(self, session: str) -> Question | None:
         return self._asking.latest(session)

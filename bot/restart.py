@@ -13,7 +13,7 @@ from bot.agents.base import KillReport, Launcher
 from bot.agents.containment import BubblewrapLauncher
 from bot.commands import interrupted, stop_scope, words
 from bot.commands.model import Names
-from bot.runs.words import quarantined
+from bot.runs.words import quarantined, question_over
 from bot.store.records import CutOff, RunRecord
 from bot.store.rules import RecoveryWords, StopScope
 from bot.store.store import Store
@@ -71,6 +71,7 @@ def _words(names: Names) -> RecoveryWords:
         command_cut_off=lambda text: interrupted(text, names),
         stop_done=_stop_done,
         stop_scope=_scope,
+        question_over=question_over,
     )
 
 

@@ -224,8 +224,8 @@ class Router:
         finally:
             if held:  # what the command has begun holds by itself now
                 self._dispatcher.release(inbound.session)
-        notice = Notice(inbound.target, reply.text, "receipt", f"command/{number}")
-        await self._answered(number, (notice,), reply.ok)
+        receipts = (Notice(inbound.target, reply.text, "receipt", f"command/{number}"),) if reply.text else ()
+        await self._answered(number, receipts, reply.ok)
 
     async def _reply(self, inbound: Inbound, parsed: Parsed, role: Role, number: int) -> Reply:
         if not isinstance(parsed, CommandCall):

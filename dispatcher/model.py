@@ -65,6 +65,9 @@ class Notice:
     key: str = ""  # idempotency key, unique for ever; "" lets the outbox make one
     edits: str = ""  # id of a message of ours on the network that this is the new text of; "": a message of its own
     asides: tuple[tuple[int, int], ...] = ()  # slices (start, end) of the text that are about the work
+    # Key of an earlier notice whose message this is the new text of, looked up when it is delivered. Where there is no
+    # such message, or the network cannot edit, it is not shown at all.
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class PlainDesk:
     halts: Halts
     members: AccessDesk
     answers: list[tuple[str, Decision, str]] = field(default_factory=list)
+    reaction: Reaction = Reaction("nothing")  # noqa: RUF009 - frozen
 
     @property
     def projects(self) -> PlainDesk:
@@ -100,7 +101,7 @@ class PlainDesk:
 
     def answer(self, asker: Asker, decision: Decision, why: str = "") -> Reaction:
         self.answers.append((asker.sender, decision, asker.answers))
-        return Reaction("nothing")
+        return self.reaction
 
     def question(self, session: str) -> None:
         return None

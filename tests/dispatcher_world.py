@@ -50,6 +50,7 @@ WORDS = RecoveryWords(
     command_cut_off=lambda text: f"{text} was cut off",
     stop_done=lambda text, discarded: f"{text} discarded {discarded}",
     stop_scope=lambda text: "session" if text == "stop" else None,
+    question_over=lambda text: f"{text} is over",
 )
 Behaviour = Literal["answer", "fail", "raise", "stubborn", "unkillable-once"]
 # What a turn does with further text: the first six hear it, the others do not.

@@ -40,6 +40,9 @@ class FakeTransport:
     edits: list[tuple[MessageRef, Outbound]] = field(default_factory=list)
     acked: list[tuple[str, Ack]] = field(default_factory=list)  # (event id, answer), in the order of the answers
     shown: dict[str, Outbound] = field(default_factory=dict)  # what a reader sees now, by message id
+    uploads: list[tuple[str, str, bytes]] = field(default_factory=list)  # target, name and content
+    refused: list[Exception] = field(default_factory=list)  # as `failures`, for uploads
+    patience: float = 0.0  # seconds that an upload takes
     redelivery: Callable[[], Awaitable[None]] = field(default=lambda: asyncio.sleep(0))  # before an event comes again
     closed: bool = False
 
@@ -94,6 +97,13 @@ class FakeTransport:
         self._check(message)
         self.edits.append((ref, message))
         self.shown[ref.id] = message
+
+    async def upload(self, target: str, name: str, content: bytes) -> MessageRef:
+        await asyncio.sleep(self.patience)
+        if self.refused:
+            raise self.refused.pop(0)
+        self.uploads.append((target, name, content))
+        return MessageRef(target, f"m{next(self._ids)}")
 
     async def close(self) -> None:
         self.closed = True

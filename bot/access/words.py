@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bot.access.limits import HOUR
 from bot.access.model import Account, Caller
 from bot.commands.model import Role
-from bot.commands.phrases import code, counted, first_words, lasting, named
+from bot.commands.phrases import code, counted, first_words, lasting
+from bot.runs.words import named
 from bot.store.records import Member
 
 SHOWN = 100  # characters of an id; longer ones are cut

@@ -167,7 +167,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    text: str  # Markdown
+    text: str  # Markdown; "": what came of it is shown already
     ok: bool = True  # False: the command ends as failed in the books
 
 

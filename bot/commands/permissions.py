@@ -32,7 +32,8 @@ ALLOW = Command(
     details=(
         "Answers the oldest open question of this conversation. `allow always` also allows the same later on, where "
         "the agent offers that. A question without an answer is denied after a while. For agents on the bot's own "
-        "machine it takes an operator."
+        "machine it takes an operator. Where the network can edit, the message that asked then says what was decided, "
+        "and by whom."
     ),
     examples=(Example("allow", "this once"), Example("allow always", "and the same from now on")),
     handler=_allow,

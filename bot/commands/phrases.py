@@ -5,12 +5,6 @@ from __future__ import annotations
 import re
 
 _SPACE = re.compile(r"\s+")
-_MARKDOWN = re.compile(r"([\\`*\[\]<>#|~])")
-
-
-def named(text: str) -> str:
-    """A name that somebody chose, in words of ours: what Markdown would make a link or a heading of stays text."""
-    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def counted(number: int, noun: str) -> str:

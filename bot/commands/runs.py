@@ -43,7 +43,8 @@ STOP = Command(
         "says so; if that cannot be proven, it says that. Work handed to programs outside (a service manager, cron) "
         "is out of reach. Only the bare word counts, in any case and with any closing punctuation; `stop the server` "
         "is text. `stop <id>` ends one run: your own conversation's, or any if you are an operator. `stop all` ends "
-        "everything everywhere and is for owners."
+        "everything everywhere and is for owners. Where a network has buttons, the message that a run is writing has "
+        "one that says `stop <id>` for it."
     ),
     examples=(
         Example("stop", "ends what runs here and discards what waits"),

@@ -253,8 +253,12 @@ def no_run(run: int | None) -> str:
 
 
 def answered(reaction: Reaction) -> str:
-    """What came of `allow` and `deny`."""
+    """What came of `allow` and `deny`; "" where the message that asked says it."""
+    if reaction.shown:
+        return ""
     question = reaction.question
+    if question is None and reaction.result == "ended":
+        return "That question is not open any more: its run is over."
     if question is None:
         return "No agent asks for anything here."
     run, tool = question.batch.run, code(question.request.tool)

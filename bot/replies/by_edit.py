@@ -6,8 +6,9 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from bot.replies.filing import GOES_ON
 from bot.replies.growing import Growing, Mark, Page
-from transports.base import MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
+from transports.base import Choice, MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ class Said:
     id: str
     text: str
     asides: tuple[tuple[int, int], ...]
+    choices: tuple[Choice, ...] = ()
+    promise: bool = False  # it says what will come, and has to be kept or taken back
 
 
 class ByEdit:
@@ -36,11 +39,18 @@ class ByEdit:
         header: str,
         interval: float,
         gather: float = 0.0,
+        *,
+        choices: tuple[Choice, ...] = (),
+        pages: int = 0,
     ) -> None:
         """`interval`: least seconds between two edits of a message; a network that asks for more gets more.
 
-        `gather`: seconds before anything is shown, unless the reply ends sooner.
+        `gather`: seconds before anything is shown, unless the reply ends sooner. `choices`: what may be pressed under
+        the newest message. `pages`: as many messages are shown, and one that says that there is more; 0: all.
         """
+        self._choices = choices
+        self._most = pages
+        self._turns = 0  # pages that are full
         self._run = run
         self._target = target
         self._transport = transport
@@ -49,6 +59,7 @@ class ByEdit:
         self._message: MessageRef | None = None  # the current page's
         self._last = ""  # what it says
         self._asides: tuple[tuple[int, int], ...] = ()
+        self._pressable: tuple[Choice, ...] = ()  # what may be pressed under it
         self._shown: Mark | None = None  # how far it goes; None: it has not begun
         self._begun = False  # something was shown
         self._failures = 0  # in a row
@@ -87,7 +98,19 @@ class ByEdit:
         """The message that shows the end of all that was said, once closed; None: there is more, or nothing."""
         if self._muted or self._message is None or self._growing.rest(self._shown):
             return None
-        return Said(self._message.id, self._last, self._asides)
+        newest = self.newest()
+        return None if newest is None or newest.promise else newest
+
+    def newest(self) -> Said | None:
+        if self._message is None:
+            return None
+        return Said(self._message.id, self._last, self._asides, self._pressable, promise=self._is_full())
+
+    def pages(self) -> int:
+        return self._turns + (self._message is not None and not self._is_full())
+
+    def unshown(self) -> tuple[str, ...]:
+        return () if self._muted else self._growing.lines(self._shown)
 
     async def _work(self) -> None:
         while self._wake.is_set() or not self._closing.is_set():
@@ -106,7 +129,7 @@ class ByEdit:
 
     async def _next(self) -> bool:
         """Show what is new; False: nothing is."""
-        if self._says_nothing_new(page := self._page()):
+        if self._is_shown(page := self._page()):
             return self._turned(page)
         await self._until_due()
         page = self._page()  # with what came in the meantime
@@ -119,10 +142,18 @@ class ByEdit:
         return True
 
     def _page(self) -> Page:
-        return self._growing.page(final=self._closing.is_set())
+        closing = self._closing.is_set()
+        if not self._is_full():
+            return self._growing.page(final=closing)
+        # Too late for a promise: it would be kept in the same instant.
+        return Page("" if closing else GOES_ON, ((0, len(GOES_ON)),), self._growing.start, full=False)
 
-    def _says_nothing_new(self, page: Page) -> bool:
-        return page.text in ("", self._last)
+    def _is_full(self) -> bool:
+        return 0 < self._most <= self._turns
+
+    def _is_shown(self, page: Page) -> bool:
+        bare = not (page.full and self._pressable)  # the next page has the button
+        return page.text == "" or (page.text == self._last and bare)
 
     async def _until_due(self) -> None:
         """Raises TemporaryFailure where the reply is closed while the network wants to be left alone."""
@@ -137,12 +168,14 @@ class ByEdit:
             raise TemporaryFailure("the network asked for a pause")
 
     async def _show(self, page: Page) -> None:
-        message = Outbound(self._target, page.text, "stream", run=self._run, asides=page.asides)
+        choices = () if page.full else self._choices
+        message = Outbound(self._target, page.text, "stream", run=self._run, asides=page.asides, choices=choices)
         if self._message is None:
             self._message = await self._transport.send(message)
         else:
             await self._transport.edit(self._message, message)
         self._last, self._asides, self._shown = page.text, page.asides, page.end
+        self._pressable = choices
         self._failures, self._begun = 0, True
         self._due = self._loop.time() + self._interval
 
@@ -161,4 +194,5 @@ class ByEdit:
         if page.full:
             self._growing.turn(page)
             self._message, self._last, self._shown = None, "", None
+            self._turns += 1
         return page.full

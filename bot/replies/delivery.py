@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY = 1.0  # seconds before the second attempt; doubled each time
 LONGEST_DELAY = 300.0
+SHOWN = "stream"  # kind of what a chat shows already: an edit of it takes a button away, and adds nothing
+REFUSED = "the network did not take the edit"
 ABSENT = 60.0  # seconds between looks for a transport that this start does not have
 
 
@@ -32,6 +34,10 @@ class Outbox(Protocol):
     def retry(self, item: int, at: float, error: str, *, repeat: bool = False) -> asyncio.Future[bool]: ...
 
     def undeliverable(self, item: int, error: str) -> asyncio.Future[bool]: ...
+
+    def void(self, item: int, why: str) -> asyncio.Future[bool]: ...
+
+    async def ref(self, key: str) -> str: ...
 
 
 class Delivery:
@@ -124,13 +130,19 @@ class Delivery:
         if transport is None:
             await self._outbox.retry(item.id, self._clock() + ABSENT, "its transport is not running")
             return
-        # Before the attempt, so that a crash in mid-send is known as a possible repeat and labelled.
-        if not await self._outbox.sending(item.id):
+        edits = await self._edited_by(item, transport)
+        if item.replaces and not edits:
+            await self._outbox.void(item.id, "there is no message that it could be the new text of")
             return
+        # Before the attempt, so that a crash in mid-send is known as a possible repeat and labelled.
+        if await self._outbox.sending(item.id):
+            await self._try(item, edits, transport)
+
+    async def _try(self, item: OutboxItem, edits: str, transport: Transport) -> None:
         choices = self._choices(item.key) if item.kind == "permission" else ()
         message = Outbound(item.target, item.text, item.kind, item.key, item.run, item.repeat, item.asides, choices)
         try:
-            ref = await _given(transport, item.edits, message)
+            ref = await _given(transport, edits, message)
         except PermanentFailure as exc:
             log.warning("message %s to %s cannot be delivered: %s", item.id, item.target, exc)
             await _insist(partial(self._outbox.undeliverable, item.id, str(exc)))
@@ -147,17 +159,30 @@ class Delivery:
                 partial(self._outbox.retry, item.id, again, f"it failed inside Tugbot ({type(exc).__name__})")
             )
         else:
-            await _insist(partial(self._outbox.sent, item.id, ref.id))
+            sent, void = self._outbox.sent, self._outbox.void
+            await _insist(partial(sent, item.id, ref.id) if ref else partial(void, item.id, REFUSED))
+
+    async def _edited_by(self, item: OutboxItem, transport: Transport) -> str:
+        """The id of the message that `item` is the new text of; "": it is one of its own, or there is none."""
+        if not item.replaces:
+            return item.edits
+        # Whatever it replaces is ahead of it in its target's line, so that it was sent, or never will be.
+        return await self._outbox.ref(item.replaces) if transport.capabilities.edit else ""
 
 
-async def _given(transport: Transport, edits: str, message: Outbound) -> MessageRef:
-    """An edit where it is one and the network still takes it, else a message of its own."""
+async def _given(transport: Transport, edits: str, message: Outbound) -> MessageRef | None:
+    """An edit where it is one and the network still takes it, else a message of its own.
+
+    None: the edit was refused, and nothing is lost by it.
+    """
     if edits:
         ref = MessageRef(message.target, edits)
         try:
             await transport.edit(ref, message)
         except PermanentFailure as exc:
-            log.info("%s cannot be edited, its text becomes a new message: %s", edits, exc)
+            log.info("%s cannot be edited: %s", edits, exc)
+            if message.kind == SHOWN:
+                return None
         else:
             return ref
     return await transport.send(message)

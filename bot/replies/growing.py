@@ -99,10 +99,20 @@ class Growing:
             self._blocks[0].text = self._blocks[0].text[end.offset :]
         self._fence = end.fence
 
+    @property
+    def start(self) -> Mark:
+        """Of the current page."""
+        return Mark(fence=self._fence)
+
+    def lines(self, shown: Mark | None) -> tuple[str, ...]:
+        """The asides without a key behind `shown`, which no later one can replace."""
+        behind = self._blocks[shown.block if shown else 0 :]
+        return tuple(block.text for block in behind if block.aside and not block.key)
+
     def rest(self, shown: Mark | None) -> str:
         """The words behind `shown` (None: of the current page and on), as Markdown that stands by itself."""
         self._join()
-        start = shown or Mark(fence=self._fence)
+        start = shown or self.start
         parts, fence, offset = [], start.fence, start.offset
         for block in self._blocks[start.block :]:
             if not block.aside:

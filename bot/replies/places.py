@@ -16,3 +16,8 @@ class Places:
     def of(self, target: str) -> Transport | None:
         """None: that transport is not part of this start of the bot."""
         return self._transports.get(target.partition("/")[0])
+
+    def edits(self, target: str) -> bool:
+        """Whether what was said there can be changed."""
+        transport = self.of(target)
+        return transport is not None and transport.capabilities.edit

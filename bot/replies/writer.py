@@ -8,22 +8,21 @@ and delivered by the outbox.
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Protocol, cast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from bot.agents.base import ToolCall
 from bot.replies.by_edit import ByEdit, Said
+from bot.replies.by_paragraph import ByParagraph
+from bot.replies.delivery import SHOWN
+from bot.replies.filing import PAGES, UNSHOWN, Filing, filing, holds_all
 from bot.replies.places import Places
 from dispatcher.model import Notice
-from transports.base import Capabilities, Outbound, PermanentFailure, Previewing, TemporaryFailure, Transport
-from transports.format import Paragraphs, split_markdown
+from transports.base import Capabilities, Choice, Transport
+from transports.format import split_markdown
 
-log = logging.getLogger(__name__)
-
-PREVIEWED = 4000  # characters of an unfinished paragraph that can be of interest while it grows
-CALLS_SHOWN = 5  # tool calls under way that are shown at the same time
 GATHER = 0.4  # seconds that an answer gathers before it is shown: a short one is one message, and is there sooner
-PATIENCE = 5.0  # seconds that the end of a run waits for live output under way
 MARKS = {"completed": "✔", "failed": "✘"}
 WORDLESS = "*(done, without a word)*"
 UNDER_WAY = "…"  # as long as the marks, so that a line that changes moves nothing else
@@ -49,29 +48,51 @@ class Live(Protocol):
         """Once closed: the message of ours that ends with the last of the words, where it can still be edited."""
         ...
 
+    def newest(self) -> Said | None:
+        """Once closed: the newest message of ours that can still be edited, whatever it says."""
+        ...
+
+    def pages(self) -> int:
+        """How many messages of the greatest length what was shown comes to."""
+        ...
+
+    def unshown(self) -> tuple[str, ...]:
+        """Once closed: lines without a key for which there was no room."""
+        ...
+
     def mute(self) -> None: ...
 
 
 class ReplyWriter:
     """Takes an agent's words; gives notices at the end."""
 
-    def __init__(self, run: int, target: str, live: Live, *, max_length: int, footers: bool) -> None:
+    def __init__(
+        self, run: int, target: str, live: Live, *, max_length: int, footers: bool, files: Filing | None = None
+    ) -> None:
+        """`files`: takes what is too long; None: it goes in parts, however many."""
+        self._files = files
+        self._parted = False  # something was done since the last words
         self._run = run
         self._target = target
         self._live = live
         self._max_length = max_length
         self._footers = footers
+        self._file = f"answer-{run}.md"
         self._tools: dict[str, str] = {}
         self.answer: list[str] = []
         self._muted = False
 
     def text(self, delta: str) -> None:
+        if self._parted and self.answer and not self.answer[-1].endswith("\n"):
+            self.answer.append("\n\n")
+        self._parted = False
         self.answer.append(delta)
         self._live.text(delta)
 
     def tool(self, call: ToolCall) -> None:
         """One line for each call, updated in place; agents may report its end only, or more than once."""
         line = f"▸ {' '.join(call.title.split())[:200]} {MARKS.get(call.status, UNDER_WAY)}"
+        self._parted = self._parted or call.id not in self._tools
         if self._tools.get(call.id) != line:
             self._tools[call.id] = line
             self._live.tool(line, call.id, call.status in MARKS)
@@ -93,16 +114,42 @@ class ReplyWriter:
         rest = (await self._live.close()).strip("\n")
         # A program that reads our lines waits for one, and so does a person.
         wordless = footer and not (rest.strip() or trouble or self._muted or any(map(str.strip, self.answer)))
-        said = WORDLESS if wordless else rest
-        ending = "\n\n".join(part for part in (trouble, footer if self._footers else "") if part)
-        text = "\n\n".join(part for part in (said, ending) if part)
+        said = [WORDLESS if wordless else rest]
+        if await self._filed(rest):
+            said = [*self._beginning(rest), holds_all(self._file, sum(map(len, self.answer)))]
+        endings = (*self._live.unshown(), trouble, footer if self._footers else "")
+        *before, text = [*said[:-1], "\n\n".join(part for part in (said[-1], *endings) if part)]
         if text and not rest and not trouble and (notice := self._appended(text)):
             return (notice,)
-        parts = split_markdown(text, self._max_length) if text else []
-        kind = "failure" if trouble else "answer"
+        return self._tidied(self._notices((*before, text), "failure" if trouble else "answer"))
+
+    async def _filed(self, rest: str) -> bool:
+        """Whether the whole answer went as a file, because `rest` would be too many messages."""
+        if self._files is None or not rest:
+            return False
+        pages = self._live.pages() + -(-len(rest) // self._max_length)
+        return pages > PAGES and await self._files.file(self._file, "".join(self.answer))
+
+    def _beginning(self, rest: str) -> list[str]:
+        """A message of it, where nothing of it was shown."""
+        return [] if self._live.pages() else split_markdown(rest[: self._max_length], self._max_length)[:1]
+
+    def _notices(self, texts: Sequence[str], kind: str) -> tuple[Notice, ...]:
+        parts = [part for text in texts if text for part in split_markdown(text, self._max_length)]
         return tuple(
             Notice(self._target, part, kind, f"run/{self._run}/{number}") for number, part in enumerate(parts, 1)
         )
+
+    def _tidied(self, notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+        """No promise is left behind, and no button."""
+        newest = self._live.newest()
+        if newest is not None and newest.promise:
+            first, *others = notices or self._notices((UNSHOWN,), "answer")
+            return (replace(first, edits=newest.id), *others)
+        if newest is not None and newest.choices:
+            tidy = Notice(self._target, newest.text, SHOWN, f"run/{self._run}/shown", newest.id, newest.asides)
+            return (tidy, *notices)
+        return notices
 
     def _appended(self, line: str) -> Notice | None:
         """`line` at the end of what is shown already, where that can be edited: one message for one answer."""
@@ -128,16 +175,20 @@ class Replies:
         can = transport.capabilities if transport else Capabilities(paragraphs=False)
         live = self._live(run, target, header, transport)
         footers = can.edit or can.paragraphs  # people like to see them, programs do not
-        return ReplyWriter(run, target, live, max_length=can.max_length, footers=footers)
+        files = filing(transport, target)
+        return ReplyWriter(run, target, live, max_length=can.max_length, footers=footers, files=files)
 
     def _live(self, run: int, target: str, header: str, transport: Transport | None) -> Live:
         if transport is None or self._stream == "final":
             return Final()
-        if transport.capabilities.edit and self._stream == "edit":
-            return ByEdit(run, target, transport, self._group, header, self._interval, GATHER)
-        if transport.capabilities.edit or transport.capabilities.paragraphs:
+        can, group = transport.capabilities, self._group
+        pages = PAGES if can.upload else 0
+        if can.edit and self._stream == "edit":
+            choices = (Choice(f"stop {run}", "Stop", "🛑"),) if can.buttons else ()
+            return ByEdit(run, target, transport, group, header, self._interval, GATHER, choices=choices, pages=pages)
+        if can.edit or can.paragraphs:
             previewed = self._stream == "edit"  # the other word says: when they are finished
-            return ByParagraph(run, target, transport, self._group, header, previewed=previewed)
+            return ByParagraph(run, target, transport, group, header, previewed=previewed, pages=pages)
         return Final()
 
 
@@ -160,122 +211,14 @@ class Final:
     def last(self) -> None:
         """Nothing was shown."""
 
+    def newest(self) -> None:
+        """Likewise."""
+
+    def pages(self) -> int:
+        return 0
+
+    def unshown(self) -> tuple[str, ...]:
+        return ()
+
     async def close(self) -> str:
         return "" if self._muted else "".join(self._text)
-
-
-class Sending:
-    """A task that shows things one after another, and stops at the first that could not be shown."""
-
-    def __init__(self, transport: Transport, group: asyncio.TaskGroup, name: str) -> None:
-        self.transport = transport
-        self.failed = False
-        self._work = asyncio.Event()
-        self._closing = False
-        self._task = group.create_task(self._pump(), name=name)
-
-    async def next(self) -> bool:
-        """Show the next thing; False: nothing to show now."""
-        raise NotImplementedError
-
-    def poke(self) -> None:
-        self._work.set()
-
-    async def end(self) -> None:
-        """Let what is under way be shown, within reason."""
-        self._closing = True
-        self._work.set()
-        await asyncio.wait({self._task}, timeout=PATIENCE)
-        self._task.cancel()
-
-    async def _pump(self) -> None:
-        while not self.failed:
-            self._work.clear()
-            try:
-                while await self.next():
-                    pass
-            except (TemporaryFailure, PermanentFailure) as exc:
-                # Not lost: what was not shown goes through the outbox, which knows how to wait.
-                log.info("live output of %s ended: %s", self._task.get_name(), exc)
-                self.failed = True
-            except Exception:  # of a transport's own making; out of this task it would end every session's work
-                log.exception("live output of %s failed", self._task.get_name())
-                self.failed = True
-            if self._closing:
-                return
-            await self._work.wait()
-
-
-class ByParagraph(Sending):
-    """For networks that cannot edit: each paragraph when it is finished."""
-
-    def __init__(
-        self,
-        run: int,
-        target: str,
-        transport: Transport,
-        group: asyncio.TaskGroup,
-        header: str,
-        *,
-        previewed: bool = False,
-    ) -> None:
-        """`previewed`: show what is unfinished too, where the network can take it back."""
-        self._run = run
-        self._target = target
-        self._paragraphs = Paragraphs(transport.capabilities.max_length)
-        self._queue: list[tuple[str, str]] = [("header", header)] if header else []
-        self._ended: set[str] = set()  # calls that were shown
-        self._under_way: dict[str, str] = {}  # lines of calls that have not ended
-        self._preview = cast("Previewing", transport).preview if previewed and transport.capabilities.preview else None
-        self._muted = False
-        self._closed = False
-        super().__init__(transport, group, f"reply {run}")
-
-    def text(self, delta: str) -> None:
-        self._queue += [("stream", paragraph) for paragraph in self._paragraphs.feed(delta)]
-        self._show_unfinished()
-        self.poke()
-
-    def tool(self, line: str, key: str = "", ended: bool = True) -> None:
-        if key and key in self._ended:
-            return
-        if not ended:
-            self._under_way[key] = line
-            self._show_unfinished()
-            return
-        self._under_way.pop(key, None)
-        self._ended.add(key)
-        # What was said before the call is shown before it.
-        self._queue += [*(("stream", part) for part in self._paragraphs.rest()), ("tool", line)]
-        self._show_unfinished()
-        self.poke()
-
-    def mute(self) -> None:
-        self._muted = True
-        self._show_unfinished()
-
-    def last(self) -> None:
-        """Nothing that is shown can be edited."""
-
-    async def close(self) -> str:
-        self._closed = True
-        self._show_unfinished()
-        await self.end()
-        texts = [text for kind, text in self._queue if kind == "stream"] + self._paragraphs.rest()
-        return "" if self._muted else "\n\n".join(texts)
-
-    def _show_unfinished(self) -> None:
-        """Calls under way and the paragraph that is being written, where the network can take them back."""
-        if self._preview is None:
-            return
-        parts = (*list(self._under_way.values())[-CALLS_SHOWN:], self._paragraphs.unfinished[-PREVIEWED:])
-        text = "\n".join(part for part in parts if part)
-        self._preview(self._target, "" if self._muted or self._closed or self.failed else text)
-
-    async def next(self) -> bool:
-        if not self._queue or self._muted:
-            return False
-        kind, text = self._queue[0]
-        await self.transport.send(Outbound(self._target, text, kind, run=self._run))
-        self._queue.pop(0)
-        return True

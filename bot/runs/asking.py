@@ -17,6 +17,7 @@ from bot.agents.base import PermissionRequest
 from bot.agents.config import Place
 from bot.runs import words
 from bot.runs.watch import brief
+from bot.store.rules import ending_of
 from dispatcher.model import Batch, Notice, StoreUnavailable
 from transports.base import Choice
 
@@ -29,6 +30,8 @@ ALWAYS = Choice("allow always", "Allow always", "♾️")
 DENY = Choice("deny", "Deny", "❌")
 
 REMEMBERED = 200  # ended questions, so that a late answer is told what became of them
+ATTEMPTS = 3  # to write down how a question ended; without it the message that asks looks open, and pressing says more
+PAUSE = 1.0  # seconds between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,13 @@ class Reaction:
     answer: Answer | None = None  # for `taken` and `decided`
     open: int = 0  # questions of this conversation that still wait
     only_once: bool = False  # asked for always, which this agent does not offer
+    shown: bool = False  # the message that asked says all of this itself, under the eyes of whoever pressed its button
+
+
+def _said(answer: Answer) -> str:
+    if answer.decision == "deny":
+        return words.was_denied(answer.by, answer.why)
+    return words.was_allowed(answer.by, always=answer.decision == "always")
 
 
 class Asking:
@@ -89,6 +99,7 @@ class Asking:
         finally:
             del self._open[question.key]
             self._remember(question, decided)
+            await self._tell_end(question, decided)
         return decided
 
     def forget(self, run: int) -> None:
@@ -145,12 +156,27 @@ class Asking:
             question.answer.cancel()
             return Answer("deny", f"nobody answered within {brief(self._patience)}")
 
+    async def _tell_end(self, question: Question, answer: Answer | None) -> None:
+        """Have the message that asked say what became of it. In the outbox before anybody acts on it."""
+        how = words.QUESTION_OVER if answer is None else _said(answer)
+        run = question.batch.run
+        text = words.settled(run, question.agent, question.request, how)
+        notice = Notice(question.batch.target, text, "permission", ending_of(question.key), replaces=question.key)
+        for _ in range(ATTEMPTS):
+            try:
+                await self._show(notice, run)
+            except StoreUnavailable as exc:
+                log.warning("the end of a question of run %s cannot be written down: %s", run, exc)
+                await asyncio.sleep(PAUSE)
+            else:
+                return
+
     def _too_late(self, session: str, key: str) -> Reaction:
         asked = self._past.get(key) if key else None
         if asked is None and not key:
             asked = next((past for past in reversed(self._past.values()) if past[0].batch.session == session), None)
         if asked is None:
-            return Reaction("nothing")
+            return Reaction("ended" if key else "nothing")  # of a key that is not known: it was asked long ago
         question, answer = asked
         return Reaction("decided" if answer else "ended", question, answer)
 

@@ -237,8 +237,8 @@ class Chores:
     async def _cut_off(self, chore: Chore, shows: Shows) -> Outcome:
         undone = UNDONE if chore.job.undoes else "stop"
         if chore.reason == "stop":
-            await shows.finish()
-            return Outcome(RunState.STOPPED, undone)  # its receipt tells it
+            notices = await shows.finish()
+            return Outcome(RunState.STOPPED, undone, notices)  # its receipt tells how it ended
         notices = await shows.finish(trouble=words.shut_down(chore.run))
         return Outcome(RunState.INTERRUPTED, chore.reason or "cancelled", notices)
 

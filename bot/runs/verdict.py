@@ -59,9 +59,9 @@ async def _cut_off(turn: Listener, reason: str, report: KillReport, *, repeat: b
     turn.reply.mute()
     columns = {**turn.columns(report), "error": None}  # that someone wanted it so is no error
     if reason == "stop":
-        await turn.reply.finish()
-        # No notice of its own: the receipt of the stop tells it, with count and time.
-        return Outcome(RunState.STOPPED, "stop", record=columns)
+        # Not how it ended: the receipt of the stop tells that, with count and time.
+        notices = await turn.reply.finish()
+        return Outcome(RunState.STOPPED, "stop", notices, columns)
     run = turn.batch.run
     text = words.interrupted(run) if reason == "interrupt" else words.shut_down(run)
     notices = await turn.reply.finish(trouble=text)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from bot.agents.base import KillReport, PermissionRequest
 from bot.runs.watch import brief
 from transports.fences import fenced
+
+_MARKDOWN = re.compile(r"([\\`*\[\]<>#|~])")
+
+
+def named(text: str) -> str:
+    """A name that somebody chose, in words of ours: what Markdown would make a link or a heading of stays text."""
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def header(run: int, messages: int, agent: str, project: str | None) -> str:
@@ -125,15 +133,39 @@ SHOWN = 2000  # bytes of a permission request's input; `show all` shows the rest
 
 def permission(run: int, agent: str, request: PermissionRequest, patience: float) -> str:
     """The question as a chat reads it, with the tool's whole input up to 2 kB."""
+    always = ", `allow always`" if any(option.kind == "allow_always" for option in request.options) else ""
+    until = f" Without an answer it is denied in {brief(patience)}." if patience else ""
+    return f"{_asked(run, agent, request)}\nAnswer `allow`{always} or `deny [why]`.{until}"
+
+
+def settled(run: int, agent: str, request: PermissionRequest, how: str) -> str:
+    """The same question once it has ended; `how` is one of the next three."""
+    return f"{_asked(run, agent, request)}\n{how}"
+
+
+def was_allowed(by: str, *, always: bool) -> str:
+    return f"✔ Allowed {'from now on' if always else 'once'} by {named(by)}."
+
+
+def was_denied(by: str, why: str) -> str:
+    """`by`: "" where nobody decided."""
+    who, reason = f" by {named(by)}" if by else "", _one_line(why)
+    return f"✘ Denied{who}{f': {reason}' if reason else ''}{'' if reason.endswith(('.', '!', '?', '…')) else '.'}"
+
+
+QUESTION_OVER = "Its run is over."
+
+
+def question_over(question: str) -> str:
+    """What `permission` made, once its run was cut off: the last line asked for an answer."""
+    return f"{question.rpartition(chr(10))[0]}\n{QUESTION_OVER}"
+
+
+def _asked(run: int, agent: str, request: PermissionRequest) -> str:
     data = request.input.encode("utf-8", "replace")
     shown = data[:SHOWN].decode("utf-8", "ignore")
     more = f"\n… {len(data) - SHOWN:,} more bytes; `show all` shows them." if len(data) > SHOWN else ""
-    always = ", `allow always`" if any(option.kind == "allow_always" for option in request.options) else ""
-    until = f" Without an answer it is denied in {brief(patience)}." if patience else ""
-    return (
-        f"Run {run}: {agent} asks to use {_one_line(request.tool)}\n{fenced(shown)}{more}\n"
-        f"Answer `allow`{always} or `deny [why]`.{until}"
-    )
+    return f"Run {run}: {agent} asks to use {_one_line(request.tool)}\n{fenced(shown)}{more}"
 
 
 def sees_files() -> str:

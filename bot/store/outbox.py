@@ -11,7 +11,7 @@ from bot.store.database import Database
 from bot.store.incarnation import Counters
 from bot.store.records import OutboxItem
 from bot.store.rows import item_of
-from bot.store.rules import DAY, keyed
+from bot.store.rules import DAY, OVER, keyed
 from bot.store.tables import is_undelivered, outbox
 from dispatcher.model import Notice
 
@@ -54,9 +54,18 @@ class Outbox:
     def undeliverable(self, item: int, error: str) -> asyncio.Future[bool]:
         return self._settle("undeliverable", item, state="undeliverable", error=error)
 
+    def void(self, item: int, why: str) -> asyncio.Future[bool]:
+        """There is nothing to say any more."""
+        return self._settle("void", item, state="void", error=why)
+
+    async def ref(self, key: str) -> str:
+        """The network's id of the message that was sent with `key`; "": there is none."""
+        named = select(outbox.c.ref).where(outbox.c.key == key)
+        return await self._database.read("ref", lambda connection: connection.execute(named).scalar_one_or_none() or "")
+
     def prune(self, days: float) -> asyncio.Future[int]:
-        """Delete what was delivered longer ago than `days`; how many. Their keys are free again."""
-        delivered = outbox.c.state.in_(("sent", "possible_repeat"))
+        """Delete what was delivered, or void, longer ago than `days`; how many. Their keys are free again."""
+        delivered = outbox.c.state.in_(OVER)
         old = delete(outbox).where(delivered, outbox.c.settled_at < self._database.clock() - days * DAY)
         return self._database.write("prune", lambda connection: connection.execute(old).rowcount)
 
@@ -101,4 +110,5 @@ def _row(notice: Notice, now: float, number: int, run: int | None) -> dict[str, 
         "error": "",
         "edits": notice.edits or None,
         "asides": [list(aside) for aside in notice.asides] or None,
+        "replaces": notice.replaces or None,
     }

@@ -95,12 +95,14 @@ class OutboxItem:
     text: str
     kind: str
     key: str
-    state: Literal["pending", "sending", "sent", "possible_repeat", "undeliverable"]
+    # void: there was nothing to say any more
+    state: Literal["pending", "sending", "sent", "possible_repeat", "undeliverable", "void"]
     attempts: int = 0
     run: int | None = None
     repeat: bool = False  # may have been delivered before: the bot died, or the network fell silent, while it was sent
-    edits: str = ""  # as in dispatcher.model.Notice, and so is the next
+    edits: str = ""  # as in dispatcher.model.Notice, and so are the next two
     asides: tuple[tuple[int, int], ...] = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)

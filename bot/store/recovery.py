@@ -13,7 +13,7 @@ from bot.store.ledger import discard
 from bot.store.outbox import say
 from bot.store.records import CutOff, RunRecord
 from bot.store.rows import AnyRow
-from bot.store.rules import RecoveryWords, record_fields, run_columns
+from bot.store.rules import RecoveryWords, ending_of, record_fields, run_columns
 from bot.store.runs import ended, living_runs
 from bot.store.tables import is_undelivered, messages, outbox
 from dispatcher.model import Notice, RunState, State
@@ -55,8 +55,16 @@ class Recovery:
         ended(self._connection, run.id, columns)
         fields: dict[str, Any] = record_fields(columns)
         told = replace(run, **fields)
+        self._end_questions(run.id)
         self._say(Notice(run.target, self._words.run_cut_off(told), key=f"cut-off/run/{run.id}"), run.id)
         return told
+
+    def _end_questions(self, run: int) -> None:
+        """Those whose end was not put into the outbox: nobody waits for their answers."""
+        asked = select(outbox).where(outbox.c.run == run, outbox.c.kind == "permission", outbox.c.replaces.is_(None))
+        for row in self._connection.execute(asked.order_by(outbox.c.id)).all():
+            text, key = self._words.question_over(row.text), ending_of(row.key)
+            self._say(Notice(row.target, text, "permission", key, replaces=row.key), run)
 
     def _move_claimed(self) -> None:
         claimed = update(messages).where(messages.c.state == State.CLAIMED.value)

@@ -54,4 +54,5 @@ def item_of(row: AnyRow) -> OutboxItem:
         repeat=row.repeat,
         edits=row.edits or "",
         asides=tuple((start, end) for start, end in row.asides or ()),
+        replaces=row.replaces or "",
     )

@@ -14,6 +14,7 @@ from dispatcher.model import Binding, Mode, Notice, Outcome, Row, RunState, Sess
 
 REFUSED_TEXT = 1_000  # characters kept of a message that was refused
 DAY = 86_400.0  # seconds
+OVER = ("sent", "possible_repeat", "void")  # states of the outbox that nobody has to look at any more
 REPLY_LIMIT = 30_000  # characters of an answer kept in the run record
 
 ALIVE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING})
@@ -65,6 +66,7 @@ class RecoveryWords:
     command_cut_off: Callable[[str], str]  # takes the command's text
     stop_done: Callable[[str, int], str]  # takes the command's text and how many messages it discarded
     stop_scope: Callable[[str], StopScope]  # takes the command's text
+    question_over: Callable[[str], str]  # takes the text of a permission question whose run was cut off
 
 
 def binding_of(settings: SessionSettings, default: Binding) -> Binding:
@@ -105,6 +107,11 @@ def prompt_of(rows: Iterable[Row]) -> str:
 def keyed(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     """Every notice with a key of its own, made once, so that a repeated attempt to write it writes the same."""
     return tuple(notice if notice.key else replace(notice, key=secrets.token_hex(16)) for notice in notices)
+
+
+def ending_of(question: str) -> str:
+    """The key of the notice that says how the question of that key ended: there is one, whoever is first."""
+    return f"{question}/ended"
 
 
 def run_columns(values: Mapping[str, object]) -> dict[str, object]:

@@ -123,6 +123,7 @@ class OutboxTable(SQLModel, table=True):
     error: str = ""  # why the last attempt failed
     edits: str | None = None  # id of the message that it replaces
     asides: list[list[int]] | None = Field(default=None, sa_type=Json)  # slices of the text
+    replaces: str | None = None  # key of the row whose message it is the new text of
 
 
 class SessionTable(SQLModel, table=True):

@@ -14,7 +14,7 @@ from bot.agents.base import Identity, KillReport
 from bot.projects.errors import NameTaken, PortsExhausted
 from bot.projects.model import Owner, Project, ProjectState, Resources
 from bot.store.records import Conversation, Member, OutboxItem, Scheduled, SessionSettings
-from bot.store.rules import RecoveryWords, StopScope
+from bot.store.rules import RecoveryWords, StopScope, ending_of
 from dispatcher.model import (
     Accepted,
     Batch,
@@ -22,6 +22,7 @@ from dispatcher.model import (
     Duplicate,
     Fenced,
     Message,
+    Notice,
     Outcome,
     Receipt,
     Refused,
@@ -94,6 +95,7 @@ WORDS = RecoveryWords(
     command_cut_off=lambda words: f"`{words}` was cut off.",
     stop_done=lambda words, count: f"`{words}`: {count} discarded.",
     stop_scope=scope,
+    question_over=lambda text: f"{text} is over",
 )
 
 
@@ -759,6 +761,27 @@ class TestOutbox:
         assert await store.outbox.prune(days=1) == 1
         assert await said(store) == ["kept"]
 
+    async def test_a_notice_names_the_one_whose_message_it_is_the_new_text_of(self, store: AnyStore) -> None:
+        await store.outbox.add([notice("?", key="q"), replace(notice("!", key="q/ended"), replaces="q")])
+        assert await store.outbox.ref("q") == ""
+        question = await head(store)
+        assert question.replaces == ""
+        await store.outbox.sending(question.id)
+        await store.outbox.sent(question.id, "$ref")
+        assert (await head(store)).replaces == "q"
+        assert await store.outbox.ref("q") == "$ref"
+        assert await store.outbox.ref("none such") == ""
+
+    async def test_what_is_void_is_over_and_pruned(self, place: Place, store: AnyStore) -> None:
+        await store.outbox.add([notice("one"), notice("two")])
+        first = await head(store)
+        assert await store.outbox.void(first.id, "nobody asks any more")
+        assert not await store.outbox.void(first.id, "twice")
+        assert (await head(store)).text == "two"
+        assert (await store.books()).outbox == {"pending": 1, "void": 1}
+        place.clock.now += 2 * 86_400
+        assert await store.outbox.prune(days=1) == 1
+
     async def test_nothing_is_due_in_an_empty_outbox(self, store: AnyStore) -> None:
         assert await store.outbox.next_due() is None
         assert list(await store.outbox.heads(2e6)) == []
@@ -826,6 +849,21 @@ class TestRecovery:
         (run,) = (await again.recover(unkilled={batch.run: {"survivors": [7]}}, words=WORDS)).runs
         assert (run.state, run.kill_report) == (RunState.FAILED_TO_KILL, {"survivors": [7]})
         assert [left.id for left in await again.runs.failed_to_kill()] == [batch.run]
+
+    async def test_questions_of_a_cut_off_run_end_with_it(self, place: Place, store: AnyStore) -> None:
+        batch = await claimed(store, await accepted(store, text(1)))
+        other = await claimed(store, await accepted(store, text(2, session=THERE)), session=THERE)
+        asked = [Notice(HERE, f"{number}?", "permission", f"q{number}") for number in range(4)]
+        await store.outbox.add(asked[:3], run=batch.run)
+        await store.outbox.add(asked[3:], run=other.run)
+        ending = Notice(HERE, "allowed", "permission", ending_of("q0"), replaces="q0")
+        await store.outbox.add([ending], run=batch.run)  # answered before the bot ended
+        await store.ledger.finish(other, Outcome(RunState.SUCCEEDED))
+        again = await place.open()
+        await again.recover(unkilled={}, words=WORDS)
+        told = ["0?", "1?", "2?", "3?", "allowed", "1? is over", "2? is over"]
+        assert await said(again) == [*told, f"Run {batch.run} was cut off (interrupted)."]
+        await (await place.open()).recover(unkilled={}, words=WORDS)
 
     async def test_a_stop_that_was_accepted_is_finished_first(self, place: Place, store: AnyStore) -> None:
         await asyncio.gather(

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.store.records import Scheduled
-from bot.store.rules import RecoveryWords
-from dispatcher.model import Batch, Binding, Outcome, RunState
+from bot.store.rules import RecoveryWords, ending_of
+from dispatcher.model import Batch, Binding, Notice, Outcome, RunState
 from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, sql_place, text
 from tests.contract.store_templates import sqlite_template
 
@@ -30,6 +30,7 @@ WORDS = RecoveryWords(
     command_cut_off=lambda words: f"cut {words}",
     stop_done=lambda words, count: f"{words} {count}",
     stop_scope=lambda words: "session" if words == "stop" else "all" if words == "stop all" else None,
+    question_over=lambda text: f"{text} is over",
 )
 
 numbers = st.integers(0, 9)
@@ -54,7 +55,8 @@ steps = st.one_of(
     st.tuples(st.just("finish"), st.integers(0, 3), st.sampled_from(ENDS)),
     st.tuples(st.just("discard"), sessions, st.integers(0, 20)),
     st.tuples(st.just("done"), st.integers(1, 20), st.booleans()),
-    st.tuples(st.just("deliver"), st.sampled_from(["sent", "retry", "undeliverable", "left"])),
+    st.tuples(st.just("deliver"), st.sampled_from(["sent", "retry", "undeliverable", "void", "left"])),
+    st.tuples(st.just("ask"), st.integers(1, 4), st.integers(0, 3), st.booleans()),
     st.tuples(st.just("restart")),
 )
 
@@ -162,7 +164,14 @@ class World:
                 await self.store.outbox.retry(item.id, self.place.clock.now + 3, "503", repeat=True)
             elif how != "left":
                 await getattr(self.store.outbox, how)(item.id, "x")
-        return [(item.text, item.target, item.attempts, item.repeat, item.run) for item in heads]
+        return [(item.text, item.target, item.attempts, item.repeat, item.run, item.replaces) for item in heads]
+
+    async def _ask(self, run: int, number: int, ended: bool) -> object:
+        asked = Notice("a", f"{number}?", "permission", f"q{number}")
+        await self.store.outbox.add([asked], run=run)
+        if ended:
+            await self.store.outbox.add([Notice("a", "!", "permission", ending_of(asked.key), replaces=asked.key)])
+        return await self.store.outbox.ref(asked.key)
 
     async def _restart(self) -> object:
         await self.store.close()

@@ -126,11 +126,21 @@ def test_a_permission_is_given_by_reaction_by_those_who_may(synapse: Synapse, tm
         ann.react(room, question.id, "👀")  # says nothing
         ann.react(room, question.id, "❌")
         ann.wait(room, by(bot, "reject"))
+        ann.wait(room, lambda said: said.id == question.id and "✘ Denied by " in said.text)
+        ann.react(room, question.id, "✅")
+        ann.wait(room, by(bot, "decided already"))
         assert not bot.rows(f"SELECT id FROM messages WHERE sender = '{stranger.id}'")
         ann.send(room, "!ask")
         question = ann.wait(room, lambda said: by(bot, "allow")(said) and said.id != question.id and said.reactions)
         ann.react(room, question.id, "✅️")  # as some clients write it
         ann.wait(room, by(bot, "allow-once"))
+        ann.wait(room, lambda said: said.id == question.id and "✔ Allowed once by " in said.text)
+        assert not [said for said in ann.shown(room) if said.text.startswith(("Allowed", "Denied"))]  # said once
+        ann.send(room, "!ask")
+        question = ann.wait(room, lambda said: by(bot, "Answer `allow`")(said) or by(bot, "Answer allow")(said))
+        ann.send(room, "!allow")
+        ann.wait(room, by(bot, "Allowed once:"))  # whoever types may be far below the question
+        ann.wait(room, lambda said: said.id == question.id and "✔ Allowed once by " in said.text)
         assert process.end() == 0
 
 
@@ -202,12 +212,27 @@ def test_long_answers_go_on_in_a_second_message_and_render(synapse: Synapse, tmp
     bot = MatrixBot(tmp_path, synapse, (ann,))
     with bot.start() as process:
         room = bot.conversation(ann)
-        ann.send(room, "big 40")
+        ann.send(room, "big 20")
         ann.wait(room, lambda said: said.sender == bot.id and "—" in said.text and " s" in said.text, patience=60)
         parts = [said for said in ann.shown(room) if said.sender == bot.id]
-        assert len(parts) >= 5
-        assert sum(len(part.text) for part in parts) >= 40_000
+        assert len(parts) >= 3
+        assert sum(len(part.text) for part in parts) >= 20_000
         assert all(len(part.text) <= 8_000 for part in parts)
+        assert process.end() == 0
+
+
+def test_an_answer_of_many_messages_is_a_file_in_the_end(synapse: Synapse, tmp_path: Path) -> None:
+    ann = synapse.user("ann")
+    bot = MatrixBot(tmp_path, synapse, (ann,))
+    with bot.start() as process:
+        room = bot.conversation(ann)
+        ann.send(room, "big 100")
+        last = ann.wait(room, by(bot, "the file `answer-1.md` holds all of it", "—"), patience=60)
+        said = [each for each in ann.shown(room) if each.sender == bot.id]
+        (file,) = [each for each in said if each.kind == "m.file"]
+        assert len(said) == 6  # four pages, the file, and the line about it
+        assert f"{len(ann.fetch(file).decode()):,} characters" in last.text
+        assert len(ann.fetch(file)) >= 100_000
         assert process.end() == 0
 
 

@@ -72,7 +72,7 @@ class FakeShows:
     async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]:
         self.finished.append((footer, trouble))
         await asyncio.sleep(self.seconds)
-        return (Notice(TARGET, trouble or footer),)
+        return (Notice(TARGET, trouble or footer),) if trouble or footer else ()
 
 
 class World:

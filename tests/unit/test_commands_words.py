@@ -486,6 +486,8 @@ def _question(text: str = "cargo test", place: Place = "host") -> Question:
     [
         (Reaction("nothing"), "No agent asks for anything here."),
         (Reaction("ended", _question()), "Run 8 has ended; its question is void."),
+        (Reaction("ended"), "That question is not open any more: its run is over."),
+        (Reaction("taken", _question(), Answer("once", by="Ada"), shown=True), ""),
         (Reaction("taken", _question(), Answer("once", by="Ada")), "Allowed once: `Bash` (run 8)."),
         (Reaction("taken", _question(), Answer("always", by="Ada")), "Allowed from now on: `Bash` (run 8)."),
         (

@@ -12,7 +12,7 @@ from bot.agents.base import PermissionRequest
 from bot.agents.config import Place
 from bot.commands.model import Asker, Role
 from bot.desk import _may_answer
-from bot.runs.asking import Question
+from bot.runs.asking import Question, Reaction
 from bot.store.memory import Disk
 from dispatcher.model import Batch, Binding, Event, Row, State
 from tests.access_world import OWNER, House, house
@@ -97,6 +97,14 @@ async def test_a_button_names_its_question() -> None:
         await home.say("show all", answers="run/1/permission/1")
         assert home.desk.answers == [(OWNER, "deny", "run/1/permission/2"), (OWNER, "always", "run/1/permission/1")]
         assert home.agents.given == []
+
+
+async def test_what_the_pressed_message_says_itself_needs_no_receipt() -> None:
+    async with house() as home:
+        assert await home.say("allow") == "No agent asks for anything here."
+        home.desk.reaction = Reaction("taken", shown=True)
+        assert await home.say("allow", answers="run/1/permission/1") == ""
+        assert [stored.state for stored in home.disk.messages.values()] == [State.FAILED, State.DONE]
 
 
 async def test_ambient_makes_everything_meant_for_the_bot_and_lasts() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from bot.store.memory.disk import Disk, StoredNotice
 from bot.store.memory.writer import MemoryWriter
 from bot.store.records import Books, OutboxItem, RunRecord
-from bot.store.rules import ALIVE, DAY, end_columns, keyed, record_fields, revives, run_columns
+from bot.store.rules import ALIVE, DAY, OVER, end_columns, keyed, record_fields, revives, run_columns
 from dispatcher.model import Kind, Notice, Outcome, RunState, SessionKey
 
 
@@ -140,6 +140,14 @@ class MemoryOutbox:
     def undeliverable(self, item: int, error: str) -> asyncio.Future[bool]:
         return self._writer.write("undeliverable", lambda: self._settle(item, "undeliverable", error=error))
 
+    def void(self, item: int, why: str) -> asyncio.Future[bool]:
+        return self._writer.write("void", lambda: self._settle(item, "void", error=why))
+
+    async def ref(self, key: str) -> str:
+        return await self._writer.read(
+            "ref", lambda: next((s.ref for s in self._disk.outbox.values() if s.item.key == key), "")
+        )
+
     def prune(self, days: float) -> asyncio.Future[int]:
         before = self._clock() - days * DAY
         return self._writer.write("prune", lambda: self._prune(before))
@@ -178,7 +186,7 @@ class MemoryOutbox:
         old = [
             number
             for number, stored in self._disk.outbox.items()
-            if stored.item.state in ("sent", "possible_repeat") and (stored.sent_at or 0.0) < before
+            if stored.item.state in OVER and (stored.sent_at or 0.0) < before
         ]
         for number in old:
             self._disk.keys.discard(self._disk.outbox.pop(number).item.key)

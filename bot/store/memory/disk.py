@@ -66,6 +66,7 @@ class Disk:
             run=run,
             edits=notice.edits,
             asides=notice.asides,
+            replaces=notice.replaces,
         )
         self.outbox[number] = StoredNotice(item, due_at=now)
         self.keys.add(notice.key)

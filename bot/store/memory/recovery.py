@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.store.memory.disk import Disk, StoredMessage
 from bot.store.records import CutOff, RunRecord
-from bot.store.rules import ALIVE, RecoveryWords, record_fields, run_columns
+from bot.store.rules import ALIVE, RecoveryWords, ending_of, record_fields, run_columns
 from dispatcher.model import Notice, RunState, State
 
 
@@ -35,8 +35,17 @@ def _cut_run(
     columns = run_columns({"state": state, "ended_at": now, "error": "the bot ended", "kill_report": report})
     record = replace(disk.runs[number], **record_fields(columns))  # type: ignore[arg-type]
     disk.runs[number] = record
+    _end_questions(disk, number, words, now)
     disk.say([Notice(record.target, words.run_cut_off(record), key=f"cut-off/run/{number}")], now, number)
     return record
+
+
+def _end_questions(disk: Disk, run: int, words: RecoveryWords, now: float) -> None:
+    items = [stored.item for _, stored in sorted(disk.outbox.items()) if stored.item.run == run]
+    for item in items:
+        if item.kind == "permission" and not item.replaces:
+            text, key = words.question_over(item.text), ending_of(item.key)
+            disk.say([Notice(item.target, text, "permission", key, replaces=item.key)], now, run)
 
 
 def _cut_command(disk: Disk, message: StoredMessage, words: RecoveryWords, now: float) -> str:
