@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,6 +25,8 @@ from bot.datadir import InstanceLock, prepare
 from bot.desk import FrontDesk
 from bot.ending import Ending
 from bot.errors import UserError
+from bot.gateway.model import Address, Bounds
+from bot.gateway.port import claim, wanted
 from bot.halts import Halts
 from bot.options import RunOptions
 from bot.owners import Owners
@@ -56,7 +59,10 @@ from bot.store.store import Store
 from bot.talking import Talking
 from dispatcher.core import Dispatcher
 from dispatcher.model import Binding, Event, Fenced, Notice
-from transports.base import Status, Transport
+from transports.base import Hook, Hooked, Status, Transport
+
+if TYPE_CHECKING:
+    from bot.gateway.server import Gateway
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +113,23 @@ async def _serve(settings: Settings, options: RunOptions, data: Path) -> int:
         configs = {name: settings.agent_config(name) for name in settings.agent_names()}
         networks.check(settings, options.transports, data, os.environ)
         staff = staffing(configs, settings.default_agent, Secrets(data), os.environ)
+        gateway = _gateway(settings, networks.called(settings, options.transports))
+        if gateway is not None:
+            stack.push_async_callback(gateway.close)  # after the transports, which refuse what still comes
         async with asyncio.TaskGroup() as group:
-            bot = Bot(settings, options, data, store, launcher, staff, ending, group)
+            bot = Bot(settings, options, data, store, launcher, staff, gateway, ending, group)
             return await bot.live()
+
+
+def _gateway(settings: Settings, needed_by: Sequence[str]) -> Gateway | None:
+    """Its port is claimed, nothing is answered yet. Raises GatewayOff, Exposed, PortTaken, AddressRefused."""
+    own = settings.gateway
+    if not wanted(own.enabled, needed_by):
+        return None
+    from bot.gateway.server import Gateway  # loads aiohttp
+
+    address = Address(own.listen, own.port, own.behind_proxy, own.public_host)
+    return Gateway(address, claim(address), Bounds(max_body=own.max_body))
 
 
 class Bot:
@@ -123,6 +143,7 @@ class Bot:
         store: Store,
         launcher: Launcher,
         staff: Staffing,
+        gateway: Gateway | None,
         ending: Ending,
         group: asyncio.TaskGroup,
     ) -> None:
@@ -131,6 +152,7 @@ class Bot:
         self._store = store
         self._launcher = launcher
         self._staff = staff
+        self._gateway = gateway
         self._ending = ending
         self._group = group
         self._interactive = consoles.is_interactive(options.input)
@@ -144,7 +166,7 @@ class Bot:
         self._places = Places(self._transports)
         self._lines = Lines(self._places, group)
         self._typing = Typing(self._places, group)
-        self._rooms = Rooms(self._places, self._rooms_for(), store.sessions, group, tell=self._tell)
+        self._rooms = Rooms(self._places, networks.hosting(settings), store.sessions, group, tell=self._tell)
         self._talking = Talking(Owners(store.inbox, self._is_owner, self._lines.say, group).tell)
         self._replies = Replies(
             self._places,
@@ -163,16 +185,14 @@ class Bot:
     # ------------------------------------------------------------ parts
 
     def _build_transports(self, options: RunOptions) -> Mapping[str, Transport]:
-        accounts = networks.matrix_accounts(self._settings)
-        wanted = options.transports or (consoles.NAME, *accounts)
+        wanted = options.transports or (consoles.NAME, *networks.names(self._settings))
         return {
-            name: self._build_matrix(accounts[name]) if name in accounts else self._build_console(options)
+            name: self._build_console(options) if name == consoles.NAME else self._build_network(name)
             for name in wanted
         }
 
-    def _build_matrix(self, account: networks.MatrixAccount) -> Transport:
-        keepsakes = self._store.keepsakes(account.transport)
-        return networks.matrix(self._settings, account, self._data, os.environ, keepsakes)
+    def _build_network(self, name: str) -> Transport:
+        return networks.build(name, self._settings, self._data, os.environ, self._store.keepsakes(name))
 
     def _build_console(self, options: RunOptions) -> Transport:
         return consoles.build(
@@ -265,6 +285,7 @@ class Bot:
             announced=self._delivery.poke,
             trouble=lambda: (*self._talking.trouble(), *self._projects.trouble()),
             strangers=lambda: self._door.turned_away,
+            edits=self._places.edits,
         )
         hearing = Hearing(
             Ambient(await self._store.sessions.all()), lambda session: bool(self._asking.open(session)), self._busy
@@ -316,11 +337,6 @@ class Bot:
         """A project is ready, and who asked for it."""
         self._rooms.open(project, asker, self._projects.names.projects.get(project, ""))
 
-    def _rooms_for(self) -> frozenset[str]:
-        """Transports where each new project gets a room of its own."""
-        accounts = networks.matrix_accounts(self._settings)
-        return frozenset(accounts if self._settings.transports.matrix.room_per_project else ())
-
     async def _tell(self, notices: Sequence[Notice]) -> None:
         await self._store.outbox.add(notices)
         self._delivery.poke()
@@ -349,6 +365,8 @@ class Bot:
         await self._dispatcher.start()
         retrying = self._group.create_task(self._retries.run(), name="retries")
         looking = self._group.create_task(self._projects.truth.run(), name="projects")
+        if self._gateway is not None:
+            await self._gateway.serve(self._hooks())
         await self._converse(router)
         retrying.cancel()
         looking.cancel()
@@ -356,6 +374,11 @@ class Bot:
         await self._close(router)
         failed = self._ledger.failures or self._stalled
         return 1 if failed and not self._interactive else 0
+
+    def _hooks(self) -> Mapping[str, Hook]:
+        """By path; those of every transport that has some."""
+        called = [transport for transport in self._transports.values() if isinstance(transport, Hooked)]
+        return {path: hook for transport in called for path, hook in transport.hooks.items()}
 
     async def _converse(self, router: Router) -> None:
         """Until a signal comes, or every transport has ended and nothing is left to do."""

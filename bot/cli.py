@@ -107,7 +107,11 @@ def _where(command: _Command) -> _Command:
 @_where
 @click.option("--agent", metavar="NAME", help="Agent that answers where nobody chose one.")
 @click.option(
-    "--transport", "transports", multiple=True, metavar="NAME", help="Only this one (console, matrix); repeatable."
+    "--transport",
+    "transports",
+    multiple=True,
+    metavar="NAME",
+    help="Only this one (console, matrix, slack); repeatable.",
 )
 @click.option(
     "--input", "input_", type=click.Choice(["lines", "jsonl"]), default="lines",
@@ -261,6 +265,27 @@ def init_matrix(
     homeserver: str, user: str, account: str, by_token: bool, yes: bool, config: Path | None, data: Path | None
 ) -> None:
     """Sign the bot in to Matrix. The password or token is asked for, or read from standard input."""
-    from bot import cli_init
+    from bot.cli_init import matrix
 
-    cli_init.matrix(RunOptions(config, data), homeserver, user, account, by_token=by_token, yes=yes)
+    matrix.set_up(RunOptions(config, data), homeserver, user, account, by_token=by_token, yes=yes)
+
+
+@init.command("slack")
+@click.option("--manifest", "only_manifest", is_flag=True, help="Print the app's manifest, and end.")
+@click.option(
+    "--http", default="", metavar="URL", help="Slack calls this https address of yours, instead of Socket Mode."
+)
+@click.option("--yes", is_flag=True, help="Write the settings without asking.")
+@_where
+def init_slack(only_manifest: bool, http: str, yes: bool, config: Path | None, data: Path | None) -> None:
+    """Connect the bot to Slack, as an app of your own.
+
+    Prints the app's manifest, then asks for its tokens, or reads them from standard input, one in a line: first the bot
+    token, then the app-level token (with --http: the signing secret).
+    """
+    from bot.cli_init import slack
+
+    if only_manifest:
+        slack.print_manifest(http)
+    else:
+        slack.set_up(RunOptions(config, data), http, yes=yes)

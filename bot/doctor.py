@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from bot.checks import agents, containment, data, database, machine, projects, transports
+from bot import networks
+from bot.checks import agents, containment, data, database, gateway, machine, projects, transports
 from bot.checks.base import Check
 from bot.errors import UserError
 from bot.options import RunOptions
@@ -53,6 +54,7 @@ def _of(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
     yield asyncio.run(containment.check(settings.data_dir))
     yield from agents.check(settings, environ)
     yield from asyncio.run(projects.check(settings))
+    yield from gateway.check(settings, networks.called(settings, ()))
     yield from asyncio.run(transports.check(transports.listed(settings, os.environ)))
 
 

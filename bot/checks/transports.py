@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from bot import networks
 from bot.checks.base import Check
 from bot.errors import UserError
+from bot.networks import matrix, slack
 from bot.settings import Settings
 from transports.base import PermanentFailure, TemporaryFailure
 
@@ -22,19 +22,40 @@ Trial: TypeAlias = Callable[[], Awaitable[str]]
 
 def listed(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, Trial]:
     """The trials of the transports that are set up, by name."""
-    accounts = networks.matrix_accounts(settings)
-    return {name: partial(_matrix, account, settings.data_dir, environ) for name, account in accounts.items()}
+    in_matrix = {
+        name: partial(_matrix, account, settings.data_dir, environ)
+        for name, account in matrix.accounts(settings).items()
+    }
+    in_slack = {
+        name: partial(_slack, account, settings.data_dir, environ) for name, account in slack.accounts(settings).items()
+    }
+    return {**in_matrix, **in_slack}
 
 
-async def _matrix(own: networks.MatrixAccount, data: Path, environ: Mapping[str, str]) -> str:
+async def _matrix(own: matrix.MatrixAccount, data: Path, environ: Mapping[str, str]) -> str:
     from transports.matrix.signin import verify
 
     try:
-        token, _ = networks.matrix_token(own, data, environ)
+        token, _ = matrix.token(own, data, environ)
         account = await verify(own.homeserver.rstrip("/"), token)
     except (UserError, TemporaryFailure, PermanentFailure) as exc:
         return str(exc)
     return "" if account.user == own.user else f"the access token is of {account.user}, not of {own.user}"
+
+
+async def _slack(own: slack.SlackAccount, data: Path, environ: Mapping[str, str]) -> str:
+    from transports.slack.signin import lacks, verify, verify_app_token
+
+    try:
+        account = slack.signed_in(own, data, environ)
+        app = await verify(account.token, account.api)
+        if own.mode == "socket":
+            await verify_app_token(account.app_token, app, account.api)
+    except (UserError, TemporaryFailure, PermanentFailure) as exc:
+        return str(exc)
+    if app.team != own.team:
+        return f"the bot token is of the workspace {app.team} ({app.team_name}), not of {own.team}"
+    return lacks(app.missing)
 
 
 async def check(trials: Mapping[str, Trial]) -> list[Check]:

@@ -100,10 +100,8 @@ Text: TypeAlias = Annotated[str, Expected("text in quotes")]
 PathText: TypeAlias = Annotated[Path, BeforeValidator(_path), Expected("a path in quotes")]
 Argument: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\x00]*\z")]
 VariableName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\z")]
-HostName: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*\z", max_length=253),
-]
+HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*"
+HostName: TypeAlias = Annotated[str, StringConstraints(pattern=rf"^{HOST_NAME}\z", max_length=253)]
 # "@me:example.org" of Matrix, "slack:U123", "matrix.work:@me:example.org"
 AccountName: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^(@[^\s:]+|[a-z][a-z0-9_.-]*):[^\s:]\S*\z", max_length=300)

@@ -15,6 +15,7 @@ from bot.projects.imageplan import is_package
 from bot.projects.images import ImageSettings
 from bot.projects.model import Resources
 from bot.projects.settings import ProjectSettings as PlainProjects
+from bot.settings.gateway import GatewaySettings
 from bot.settings.kinds import (
     AccountName,
     AgentName,
@@ -308,6 +309,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     projects: ProjectsSettings = Field(default_factory=ProjectsSettings)  # its paths follow HOME
     docker: DockerSettings = DockerSettings()
+    gateway: GatewaySettings = GatewaySettings()
     transports: TransportsSettings = TransportsSettings()
     agents: dict[AgentName, AgentSettings] = Field(default={}, description="The agents, each in `[agents.<name>]`.")
 

@@ -1,4 +1,4 @@
-"""[transports.…]: the chat networks beside the console. A table that names its server is on."""
+"""[transports.…]: the chat networks beside the console. A table that names its server, or its workspace, is on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ MatrixId = Annotated[
     str,
     StringConstraints(pattern=r"^(@[^\s:]+:[^\s]+)?\z"),
     Expected("a Matrix id such as @tugbot:example.org"),
+]
+TeamId = Annotated[
+    str,
+    StringConstraints(pattern=r"^(T[A-Z0-9]{1,30})?\z"),
+    Expected("a workspace's id such as T0123ABC, which `tugbot init slack` finds out"),
 ]
 
 
@@ -60,7 +65,25 @@ class MatrixSettings(Section):
         return self
 
 
+class SlackSettings(Section):
+    """An app in a workspace of Slack. `tugbot init slack` verifies its tokens and keeps them; they never stand here."""
+
+    team: TeamId = Field(
+        default="", description="Id of the workspace, as `tugbot init slack` writes it. Empty: Tugbot is not in Slack."
+    )
+    mode: Annotated[Literal["socket", "http"], Expected('"socket" or "http"')] = Field(
+        default="socket",
+        description="How events come: over a connection that Tugbot opens (`socket`, Socket Mode), or `http`: Slack "
+        "calls `/slack/events` of the gateway, each request signed. The app's manifest differs: "
+        "`tugbot init slack --http URL`.",
+    )
+    max_file: Size = Field(
+        default=50_000_000, ge=0, description="Largest file that is taken from or sent to a channel."
+    )
+
+
 class TransportsSettings(Section):
     """Chat networks beside the console."""
 
     matrix: MatrixSettings = MatrixSettings()
+    slack: SlackSettings = SlackSettings()

@@ -224,7 +224,7 @@ def test_wrong_values(toml: str, message: str) -> None:
         ("TUGBOT_AGENTS__R__ENV", '["A"]', "environment variable TUGBOT_AGENTS__R__ENV: agents.r.backend is missing: "
          'write "claude", "acp", "command" or "demo".'),
         ("TUGBOT_", "x", "environment variable TUGBOT_: there is no setting . Known here: access, agents, brief, console, data_dir, "
-         "database_url, default_agent, dispatcher, docker, log, projects, replies, runs, transports."),
+         "database_url, default_agent, dispatcher, docker, gateway, log, projects, replies, runs, transports."),
     ],
 )  # fmt: skip
 def test_variables_are_checked_like_the_file(name: str, value: str, message: str) -> None:

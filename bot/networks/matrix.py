@@ -1,36 +1,20 @@
-"""Which chat networks this start talks to, beside the console. Their libraries are loaded only where they are used."""
+"""Accounts in Matrix: which are set up, their tokens, their transports."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.errors import UserError
+from bot.networks.errors import EncryptionAlone, EncryptionMissing, TokenMissing
 from bot.secrets import Secrets
 from bot.settings import Settings
 from transports.base import Keepsakes, Transport
 
 MATRIX = "matrix"  # the transport's name; a further account's is "matrix.<account>"
-MATRIX_TOKEN = "TUGBOT_MATRIX_TOKEN"  # a variable's name, not a value; "_<ACCOUNT>" behind it for a further account
+VARIABLE = "TUGBOT_MATRIX_TOKEN"  # "_<ACCOUNT>" behind it for a further account
 TOKEN = "ACCESS_TOKEN"  # names in the account's scope of secrets
 DEVICE = "DEVICE_ID"
-
-
-class TokenMissing(UserError):
-    """There is no access token for {user}: run `tugbot init matrix{option}`, or set {variable}."""
-
-
-class TransportUnknown(UserError):
-    """There is no transport {name} that is set up. There are: {names}. `tugbot init matrix` sets one up."""
-
-
-class EncryptionMissing(UserError):
-    """`transports.matrix.e2ee` is on, but its library is not installed: `pip install "tugbot[e2e]"`."""
-
-
-class EncryptionAlone(UserError):
-    """`transports.matrix.e2ee` works with one account: the library for it keeps the keys of one only. Remove the further accounts, or give each a bot of its own."""  # noqa: E501
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +31,7 @@ class MatrixAccount:
         return self.transport.partition(".")[2]
 
 
-def matrix_accounts(settings: Settings) -> Mapping[str, MatrixAccount]:
+def accounts(settings: Settings) -> Mapping[str, MatrixAccount]:
     """By the transport's name."""
     own = settings.transports.matrix
     found = [MatrixAccount(MATRIX, own.homeserver, own.user)] if own.homeserver else []
@@ -55,18 +39,12 @@ def matrix_accounts(settings: Settings) -> Mapping[str, MatrixAccount]:
     return {account.transport: account for account in found}
 
 
-def check(settings: Settings, wanted: tuple[str, ...], data: Path, environ: Mapping[str, str]) -> None:
-    """Before anything is begun. Raises TransportUnknown, TokenMissing, EncryptionMissing, EncryptionAlone."""
-    accounts = matrix_accounts(settings)
-    known = ("console", *accounts)
-    for name in wanted:
-        if name not in known:
-            raise TransportUnknown(name=name, names=", ".join(known))
-    chosen = [account for name, account in accounts.items() if name in (wanted or known)]
-    for account in chosen:
-        matrix_token(account, data, environ)
-    if chosen and settings.transports.matrix.e2ee:
-        _check_encryption(len(chosen))
+def check(settings: Settings, wanted: Collection[MatrixAccount], data: Path, environ: Mapping[str, str]) -> None:
+    """Raises TokenMissing, EncryptionMissing, EncryptionAlone."""
+    for account in wanted:
+        token(account, data, environ)
+    if wanted and settings.transports.matrix.e2ee:
+        _check_encryption(len(wanted))
 
 
 def _check_encryption(accounts: int) -> None:
@@ -83,19 +61,19 @@ def scope(account: str) -> str:
     return f"{MATRIX}-{account}" if account else MATRIX
 
 
-def matrix_token(account: MatrixAccount, data: Path, environ: Mapping[str, str]) -> tuple[str, str]:
+def token(account: MatrixAccount, data: Path, environ: Mapping[str, str]) -> tuple[str, str]:
     """Access token, and device id where it is known. Raises TokenMissing."""
-    variable = f"{MATRIX_TOKEN}_{account.short.upper().replace('-', '_')}" if account.short else MATRIX_TOKEN
-    if token := environ.get(variable, "").strip():
-        return token, ""
+    variable = f"{VARIABLE}_{account.short.upper().replace('-', '_')}" if account.short else VARIABLE
+    if given := environ.get(variable, "").strip():
+        return given, ""
     stored = Secrets(data).read(scope(account.short))
     if not stored.get(TOKEN):
         option = f" --account {account.short}" if account.short else ""
-        raise TokenMissing(user=account.user, option=option, variable=variable)
+        raise TokenMissing(what="access token", whom=account.user, network=MATRIX, option=option, variable=variable)
     return stored[TOKEN], stored.get(DEVICE, "")
 
 
-def matrix(
+def build(
     settings: Settings, account: MatrixAccount, data: Path, environ: Mapping[str, str], keepsakes: Keepsakes
 ) -> Transport:
     """What `check` has let pass."""
@@ -104,9 +82,9 @@ def matrix(
     from transports.matrix.transport import MatrixTransport
 
     own, name = settings.transports.matrix, account.transport
-    token, device = matrix_token(account, data, environ)
+    access, device = token(account, data, environ)
     policy = Policy(e2ee=own.e2ee, trust_unverified=own.unverified_devices == "trust", max_file=own.max_file)
     server = NioHomeserver(
-        Account(account.homeserver.rstrip("/"), account.user, token, device), policy, data / "matrix"
+        Account(account.homeserver.rstrip("/"), account.user, access, device), policy, data / "matrix"
     )
     return MatrixTransport(server, keepsakes, data / "files" / name, policy, name=name)

@@ -1,0 +1,1 @@
+"""`tugbot init …`: setting a chat network up from a terminal, verified before anything is stored."""

@@ -1,0 +1,76 @@
+"""The gateway itself: one aiohttp application on a socket that was claimed before."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from functools import partial
+
+from aiohttp import web
+
+from bot.gateway import bodies, health
+from bot.gateway.answers import Request
+from bot.gateway.guards import AccessLog, by_name, failures
+from bot.gateway.hooks import Hooks
+from bot.gateway.model import Address, Bounds
+from transports.base import Hook
+
+log = logging.getLogger(__name__)
+access = logging.getLogger("bot.gateway.access")
+# aiohttp logs a traceback for whatever is no HTTP. What handlers raise is logged by guards.py.
+_wire = logging.getLogger("bot.gateway.wire")
+_wire.setLevel(logging.CRITICAL)
+
+ENDING = 5.0  # seconds that requests under way have when the gateway is closed
+LINGERING = 2.0  # seconds of reading on, so that who sends too much sees the answer instead of a broken connection
+
+
+class Gateway:
+    """`serve` once, `close` in any case."""
+
+    def __init__(self, address: Address, claimed: socket.socket, bounds: Bounds | None = None) -> None:
+        self._address = address
+        self._socket = claimed
+        self._bounds = bounds or Bounds()
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    async def serve(self, hooks: Mapping[str, Hook]) -> None:
+        """Answer from now on, those first who have waited since the socket was claimed."""
+        app = self._application(Hooks(hooks, self._bounds.max_hooks))
+        runner = self._runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=access,
+            access_log_class=AccessLog,
+            logger=_wire,
+            keepalive_timeout=self._bounds.headers_patience,
+            lingering_time=LINGERING,
+            shutdown_timeout=ENDING,
+            auto_decompress=False,
+        )
+        await runner.setup()
+        assert runner.server is not None
+        runner.server.request_factory = partial(app._make_request, _cls=Request)
+        await web.SockSite(runner, self._socket).start()
+        log.info("the gateway listens on %s, port %d", self._address.listen, self.port)
+
+    async def close(self) -> None:
+        """Refuse connections, let requests under way end, then cut them off."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._socket.close()
+
+    def _application(self, hooks: Hooks) -> web.Application:
+        app = web.Application(
+            middlewares=[failures, by_name(self._address.public_host, hooks.paths)],
+            client_max_size=self._bounds.max_body,
+        )
+        app[bodies.BOUNDS] = self._bounds
+        health.mount(app)
+        hooks.mount(app)
+        return app
