@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,20 @@ async def test_a_thread_below_a_message_of_ours_is_its_session(world: World, sla
         slack.say(channel, ANN, "yes", root)
         (said,) = await came(world)
         assert (said.session, said.target) == (world.place(channel), world.place(channel, root))
+
+
+async def test_p2_a_message_of_a_thread_is_one_whoever_tells_of_it(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    async with world.running():
+        root = await world.show(world.place(channel), "shall I?")
+        slack.say(channel, ANN, "yes", root)
+        (said,) = await came(world)
+    told = copy.deepcopy(slack.deliveries[-1].payload)
+    del told["event"]["parent_user_id"]
+    world.renew()
+    async with world.running():
+        await slack.wait(slack.courier.send("events_api", told).done.is_set)
+    assert {each.session for each in world.receiver.received} == {said.session}
 
 
 async def test_people_are_called_by_their_names(world: World, slack: FakeSlack) -> None:

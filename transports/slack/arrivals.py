@@ -7,7 +7,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from transports.base import Ack, Amendment, Inbound, Receiver
@@ -189,7 +189,10 @@ class Arrivals:
 
     async def _standing(self, said: Said, receiver: Receiver) -> Standing:
         if said.thread:
-            return await self._place(said.channel, said.thread, said.root_user, receiver)
+            where = await self._place(said.channel, said.thread, said.root_user, receiver)
+            # Not every way by which Slack tells of a message says who began its thread; it must not become two.
+            known = await receiver.session_of(self._name, self._workspace.me.team, _id(said.channel, said.ts))
+            return where if known is None else replace(where, session=known)
         home = self._home(said.channel)
         # In a channel the answer hangs below what was asked, which stays part of the channel's own session.
         return home if said.direct else Standing(home.session, f"{home.session}/{said.ts}")
