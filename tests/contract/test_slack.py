@@ -453,8 +453,9 @@ async def test_nothing_that_is_said_pings_anybody(world: World, slack: FakeSlack
     async with world.running():
         await came(world)
         for place in (world.place(channel), world.place(channel, root)):
-            ref = await world.transport.send(Outbound(place, f"<!channel> <@{ANN}> & <b>", "stream"))
-            await world.transport.edit(ref, Outbound(place, f"<!channel> <@{ANN}> & <b> <!here>", "stream"))
+            ref = await world.transport.send(Outbound(place, f"<!channel> <@{ANN}> & <b>", "stream", choices=STOP))
+            more = f"<!channel> <@{ANN}> & <b> <!here>"
+            await world.transport.edit(ref, Outbound(place, more, "stream", choices=STOP))
             await world.transport.edit(ref, Outbound(place, f"<!channel> <@{ANN}> & <b> <!here> x", key="k"))
     assert not slack.pings
 
@@ -533,14 +534,21 @@ async def test_a_stream_that_loses_its_button_is_over(world: World, slack: FakeS
         assert (shown.text, shown.buttons, shown.streaming) == ("run 8", (), False)
 
 
+async def test_a_page_that_is_full_from_the_start_is_no_stream(world: World, slack: FakeSlack) -> None:
+    async with world.running():
+        channel, root = await thread_of(world, slack)
+        await world.transport.send(Outbound(world.place(channel, root), "x" * 7_000, "stream", run=8))
+    assert not slack.calls("chat.startStream")
+
+
 async def test_where_streams_cannot_be_had_messages_are_edited(world: World, slack: FakeSlack) -> None:
     async with world.running():
         channel, root = await thread_of(world, slack)
         place = world.place(channel, root)
         slack.fail("chat.startStream", error("unknown_method"))
         for _ in range(2):
-            ref = await world.transport.send(Outbound(place, "run 8", "stream", run=8))
-            await world.transport.edit(ref, Outbound(place, "run 8 more", "stream", run=8))
+            ref = await world.transport.send(Outbound(place, "run 8", "stream", run=8, choices=STOP))
+            await world.transport.edit(ref, Outbound(place, "run 8 more", "stream", run=8, choices=STOP))
     assert len(slack.calls("chat.startStream")) == 1
     assert slack.said(channel) == ["run 8 more", "run 8 more"]
 

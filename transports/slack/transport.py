@@ -156,7 +156,7 @@ class SlackTransport:
     async def send(self, message: Outbound) -> MessageRef:
         channel, thread = self._place(message.target)
         async with self._turns.setdefault(channel, asyncio.Lock()):  # Slack shows them in the order in which they come
-            if message.kind == "stream" and thread:
+            if message.kind == "stream" and thread and message.choices:  # without a button it grows no more
                 talker = self._threads.talker(channel, thread)
                 ts = await self._asked(self._streams.begin(channel, thread, talker, message.text, message.choices))
                 if ts is not None:
