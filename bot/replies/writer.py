@@ -117,7 +117,10 @@ class ReplyWriter:
         said = [WORDLESS if wordless else rest]
         if await self._filed(rest):
             said = [*self._beginning(rest), holds_all(self._file, sum(map(len, self.answer)))]
-        endings = (*self._live.unshown(), trouble, footer if self._footers else "")
+        lines = self._live.unshown()
+        header = lines[: 0 if self._live.pages() else 1]  # what every reply begins with, where nothing was shown
+        said[0] = "\n\n".join(part for part in (*header, said[0]) if part)
+        endings = (*lines[len(header) :], trouble, footer if self._footers else "")
         *before, text = [*said[:-1], "\n\n".join(part for part in (said[-1], *endings) if part)]
         if text and not rest and not trouble and (notice := self._appended(text)):
             return (notice,)

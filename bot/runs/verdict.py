@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from bot.agents.base import KillReport
 from bot.runs import words
 from bot.runs.listening import Listener
 from bot.runs.sitting import End
-from dispatcher.model import Outcome, RunState
+from dispatcher.model import Batch, Notice, Outcome, RunState
 
 NOTHING = KillReport(found=0, seconds=0.0, verified=True)
 
@@ -77,4 +78,11 @@ async def _unkilled(turn: Listener, report: KillReport) -> Outcome:
 async def _ended(turn: Listener, state: RunState, reason: str, report: KillReport | None, trouble: str = "") -> Outcome:
     seconds = asyncio.get_running_loop().time() - turn.live.began
     notices = await turn.reply.finish(words.footer(seconds, turn.account.cost), trouble)
-    return Outcome(state, reason, notices, turn.columns(report))
+    return Outcome(state, reason, (*notices, *_elsewhere(turn.batch)), turn.columns(report))
+
+
+def _elsewhere(batch: Batch) -> Iterator[Notice]:
+    """One batch may come from several threads of a conversation; its answer stands in the newest one's alone."""
+    others = dict.fromkeys(row.target for row in batch.rows if row.target != batch.target)
+    for number, target in enumerate(others, 1):
+        yield Notice(target, words.answered_elsewhere(batch.run), "notice", f"run/{batch.run}/elsewhere/{number}")

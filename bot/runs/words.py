@@ -106,6 +106,10 @@ def interrupted(run: int) -> str:
     return f"Run {run} was interrupted by your next message."
 
 
+def answered_elsewhere(run: int) -> str:
+    return f"Run {run} took this together with what was said after it. The answer stands below the newest of that."
+
+
 def shut_down(run: int) -> str:
     return f"Run {run} was cut off because the bot was shut down. `retry {run}` repeats it."
 

@@ -53,6 +53,15 @@ async def whole(writer: ReplyWriter, fake: FakeTransport) -> tuple[Notice, ...]:
     return await writer.finish("— 3 s")
 
 
+def test_a_reply_that_could_not_grow_begins_with_its_header() -> None:
+    async def script(writer: ReplyWriter, fake: FakeTransport) -> tuple[Notice, ...]:
+        fake.failures = [TemporaryFailure("503")]
+        writer.text("hello")
+        return await writer.finish("— 0.1 s")
+
+    assert play(script).texts() == ["run 8\n\nhello\n\n— 0.1 s"]
+
+
 @pytest.mark.parametrize("stream", ["edit", "paragraphs"])
 def test_a_long_answer_is_some_pages_and_a_file(stream: str) -> None:
     async def script(writer: ReplyWriter, fake: FakeTransport) -> tuple[Notice, ...]:

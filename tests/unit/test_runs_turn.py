@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +32,24 @@ def process_of(world: World, turn: int = 0) -> FakeProcess:
     process = world.agent.runs[turn].process
     assert isinstance(process, FakeProcess)
     return process
+
+
+# ---------------------------------------------------------------- where it is answered
+
+
+def test_p10_what_was_said_in_other_threads_is_told_where_its_answer_is() -> None:
+    async def test(world: World) -> None:
+        batch = world.batch()
+        (row,) = batch.rows
+        threads = [replace(row, id=number, target=f"{SESSION}/{thread}") for number, thread in enumerate("abac", 1)]
+        outcome = await world.start(replace(batch, rows=tuple(threads)))[0]
+        told = [notice for notice in outcome.notices if "/elsewhere/" in notice.key]
+        assert [notice.target for notice in told] == [f"{SESSION}/a", f"{SESSION}/b"]
+        assert all("below the newest" in notice.text for notice in told)
+        assert len({notice.key for notice in told}) == 2
+        assert not any("/elsewhere/" in notice.key for notice in (await world.play()).notices)
+
+    live(FakeAgent([[TextDelta("done"), Finished("end_turn")]] * 2), test)
 
 
 # ---------------------------------------------------------------- permissions
