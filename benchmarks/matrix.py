@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.process import cpu, resident
 from benchmarks.table import Figure, percentile
 from tests import matrix_world
 from tests.bot_process import environment
@@ -43,8 +44,6 @@ allow = ["{person}"]
 homeserver = "{url}"
 user = "{user}"
 """
-TICK = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,12 @@ class Bot:
     complaints: Path
 
     def cpu(self) -> float:
-        """Seconds used so far, in user and in kernel mode: fields 14 and 15 of proc(5)'s stat."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """Seconds used so far."""
+        return cpu(self.process.pid)
 
     def resident(self) -> float:
         """MB in memory, of the process alone."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE / 1e6
+        return resident(self.process.pid)
 
 
 def measure() -> list[Figure]:

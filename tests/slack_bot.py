@@ -24,6 +24,7 @@ class SlackBot:
     owners: tuple[str, ...] = ()
     agent: str = "demo"
     window: float = 0.1
+    team: str = TEAM
     settings: str = ""  # further lines of [transports.slack]
     more: str = ""  # further tables
 
@@ -36,7 +37,7 @@ class SlackBot:
         config = (
             f'default_agent = "{self.agent}"\n'
             f"[dispatcher]\nwindow = {self.window}\nmax_waiting = 5000\n"
-            f'[transports.slack]\nteam = "{TEAM}"\n{self.settings}'
+            f'[transports.slack]\nteam = "{self.team}"\n{self.settings}'
             f"[access]\nallow = {allowed}\n{self.more}"
         )
         env = {
@@ -75,4 +76,5 @@ def heard(
 
 def shown(slack: SlackServer, channel: str, thread: str | None, ts: str) -> Shown:
     """That message, as it is now."""
-    return next(each for each in slack.shown(channel, thread) if each.ts == ts)
+    every: list[Shown] = slack.shown(channel, thread)
+    return next(each for each in every if each.ts == ts)

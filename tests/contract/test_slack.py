@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.slack_fake import ANN, BOB, TEAM, FakeSlack, drop, error, rate_limited, status, taken_but
+from tests.slack_fake import ANN, BOB, TEAM, FakeSlack, drop, error, hang, rate_limited, status, taken_but
 from tests.slack_rig import World
 from tests.transport_fake import until
 from transports.base import (
+    Ack,
     Amendment,
     Choice,
     Disconnected,
@@ -23,6 +24,8 @@ from transports.base import (
     PermanentFailure,
     TemporaryFailure,
 )
+
+SAID = {"ts": "1700000000.000100", "text": "look"}
 
 
 @pytest.fixture
@@ -67,6 +70,24 @@ async def test_a_mention_in_a_channel_is_one_message_and_answered_below_it(world
         assert len(world.receiver.received) == 1
         assert (said.text, said.addressed, said.direct) == ("look at <this>", True, False)
         assert (said.session, said.target) == (world.place(channel), world.place(channel, ts))
+
+
+async def test_mentions_in_one_channel_do_not_wait_for_each_others_commit(
+    world: World, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel, disk = slack.channel(ANN), asyncio.Event()
+
+    async def write(changes: object) -> None:
+        await disk.wait()
+
+    async with world.running():
+        monkeypatch.setattr(world.keepsakes, "write", write)  # their threads are written down, too
+        for number in range(3):
+            slack.say(channel, ANN, f"@tugbot {number}")
+        await came(world, 3)
+        assert not any(each.done.is_set() for each in slack.deliveries)
+        disk.set()
+        await slack.wait(lambda: all(each.state == "acked" for each in slack.deliveries))
 
 
 async def test_a_thread_below_a_mention_is_the_channels_session(world: World, slack: FakeSlack) -> None:
@@ -143,6 +164,36 @@ async def test_edits_and_deletions_are_passed_on(world: World, slack: FakeSlack)
     ]
 
 
+async def test_an_edit_that_overtakes_its_message_counts(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    async with world.running():
+        slack.courier.swallowed = 2
+        edited, deleted = slack.say(channel, ANN, "rm -r *"), slack.say(channel, ANN, "rm -r ..")
+        slack.edit(channel, edited, "ls")
+        slack.delete(channel, deleted)
+        await slack.wait(lambda: all(each.done.is_set() for each in slack.deliveries))
+    assert [each.text for each in world.receiver.received] == ["ls"]
+
+
+async def test_an_edit_that_speaks_to_us_is_heard(
+    world: World, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = world.receiver.receive
+
+    async def passed_over() -> Ack:
+        return Ack("ignored", reason="not addressed")
+
+    monkeypatch.setattr(
+        world.receiver, "receive", lambda inbound: receive(inbound) if inbound.addressed else passed_over()
+    )
+    channel = slack.channel(ANN)
+    async with world.running():
+        ts = slack.say(channel, ANN, "hello")
+        await slack.wait(lambda: all(each.done.is_set() for each in slack.deliveries))
+        slack.emit({"type": "app_mention", "channel": channel, "user": ANN, "ts": ts, "text": f"<@{slack.me}> hello"})
+        await until(lambda: world.texts == ["hello"])
+
+
 async def test_a_late_second_try_of_an_edit_changes_nothing(world: World, slack: FakeSlack) -> None:
     channel = slack.dm(ANN)
     async with world.running():
@@ -181,6 +232,57 @@ async def test_files_of_strangers_and_large_ones_are_not_fetched(world: World, s
 
 
 # ---------------------------------------------------------------- buttons and commands
+
+
+async def test_a_file_whose_address_is_none_is_told(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    odd = {"name": "odd", "url_private": "https://["}
+    async with world.running():
+        slack.emit({"type": "message", **SAID, "channel": channel, "channel_type": "im", "user": ANN, "files": [odd]})
+        await came(world)
+    assert world.texts == ["look\n(a file that could not be fetched: odd)"]
+
+
+async def test_p6_a_button_does_not_wait_for_files(
+    world: World, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching = asyncio.Event()
+
+    async def slow(url: str, limit: int) -> bytes:
+        fetching.set()
+        await asyncio.sleep(60)
+        return b""
+
+    monkeypatch.setattr(world.workspace, "download", slow)
+    channel = slack.dm(ANN)
+    async with world.running():
+        ts = await world.show(world.place(channel), "at work", choices=(Choice("stop", "Stop", "🛑"),))
+        slow_one = {"name": "big", "url_private": "https://files.slack.com/big"}
+        slack.emit(
+            {"type": "message", **SAID, "channel": channel, "channel_type": "im", "user": ANN, "files": [slow_one]}
+        )
+        await fetching.wait()
+        slack.press(ANN, channel, ts, "Stop")
+        await until(lambda: world.texts == ["stop"], 2)
+
+
+async def test_a_button_in_a_thread_below_a_message_of_ours_is_of_its_session(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    async with world.running():
+        root = await world.show(world.place(channel), "shall I?")
+        ts = await world.show(world.place(channel, root), "at work", choices=(Choice("stop", "Stop", "🛑"),))
+        slack.press(ANN, channel, ts, "Stop")
+        (said,) = await came(world)
+        assert (said.session, said.target) == (world.place(channel), world.place(channel, root))
+
+
+async def test_names_that_take_long_are_waited_for_together(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    slack.delays["users.info"] = 10.0
+    async with world.running():
+        text = " ".join(f"<@U0SLOW{number}>" for number in range(5))
+        slack.say(channel, ANN, text, verbatim=True)
+        await until(lambda: bool(world.texts), 3)
 
 
 async def test_a_button_answers_its_question(world: World, slack: FakeSlack) -> None:
@@ -224,6 +326,17 @@ async def test_a_command_where_we_are_not_says_what_to_do(world: World, slack: F
 
 
 # ---------------------------------------------------------------- nothing lost, nothing twice
+
+
+async def test_a_command_in_a_private_channel_where_we_are_not_says_so_too(world: World, slack: FakeSlack) -> None:
+    channel = slack.channel(ANN, private=True, invited=False)
+    async with world.running():
+        answer = await slack.answered(slack.command(ANN, channel, "status"))
+        assert "not in this channel" in str(answer)
+        slack.delays["conversations.info"] = 10.0
+        slack.courier.patience = 3.0
+        open_one = slack.channel(ANN)
+        assert "Taken" in str(await slack.answered(slack.command(ANN, open_one, "status")))
 
 
 async def test_p1_nothing_is_acknowledged_before_its_commit(world: World, slack: FakeSlack) -> None:
@@ -324,6 +437,52 @@ async def test_the_order_of_a_channel_is_kept_across_a_gap(world: World, slack: 
     assert world.texts == ["first", *(f"missed {number}" for number in range(5)), "live"]
 
 
+async def test_a_thread_whose_root_is_gone_hides_nothing_of_its_channel(world: World, slack: FakeSlack) -> None:
+    channel = slack.channel(ANN)
+    async with world.running():
+        root = slack.say(channel, ANN, "@tugbot first")
+        await came(world)
+    world.renew()
+    slack.delete(channel, root)
+    slack.courier.vanished = 2
+    slack.say(channel, ANN, "@tugbot missed")
+    async with world.running():
+        await until(lambda: "missed" in world.texts)
+
+
+async def test_a_channel_that_cannot_be_read_hides_no_other(
+    world: World, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, other = slack.channel(ANN), slack.channel(ANN)
+    async with world.running():
+        await until(lambda: "heard" in world.keepsakes.values)
+    world.renew()
+    slack.courier.vanished = 2
+    slack.say(other, ANN, "@tugbot missed")
+    history = world.workspace.history
+
+    async def failing(channel: str, *args: Any) -> Any:
+        if channel == broken:
+            raise TemporaryFailure("not now")
+        return await history(channel, *args)
+
+    monkeypatch.setattr(world.workspace, "history", failing)
+    async with world.running():
+        await until(lambda: "missed" in world.texts)
+
+
+async def test_a_channel_that_takes_long_to_be_read_delays_one_event_at_most(world: World, slack: FakeSlack) -> None:
+    channel = slack.channel(ANN)
+    async with world.running():
+        await until(lambda: "heard" in world.keepsakes.values)
+    world.renew()
+    slack.delays["conversations.history"] = 20.0
+    async with world.running():
+        for number in range(4):
+            slack.say(channel, ANN, f"@tugbot {number}")
+        await until(lambda: len(world.texts) == 4, 4)  # each by itself waits for 1.5 s
+
+
 # ---------------------------------------------------------------- the connection
 
 
@@ -351,6 +510,28 @@ async def test_it_comes_back_after_every_kind_of_loss(world: World, slack: FakeS
         slack.freeze()
         await slack.wait(lambda: len(slack.calls("apps.connections.open")) > before, 15)
         await reconnects(world, slack)
+
+
+async def test_p1_a_slow_refresh_leaves_no_connection_that_nobody_reads(world: World, slack: FakeSlack) -> None:
+    async with world.running():
+        slack.sockets.stalls = 1.0
+        await slack.disconnect()
+        await slack.wait(lambda: slack.connected == 1)
+        await asyncio.sleep(2.5)  # for a second one to come
+        assert len(slack.sockets.connections) == 1
+        await reconnects(world, slack)
+
+
+async def test_many_refreshes_and_refused_handshakes_settle(world: World, slack: FakeSlack) -> None:
+    async with world.running():
+        slack.refuse_handshakes(2)
+        for _ in range(3):
+            await slack.disconnect()
+            await asyncio.sleep(0.1)
+        await slack.wait(lambda: slack.connected == 1, 20)
+        asked = len(slack.calls("apps.connections.open"))
+        await asyncio.sleep(2)
+        assert (slack.connected, len(slack.calls("apps.connections.open"))) == (1, asked)
 
 
 async def test_a_refused_handshake_is_tried_with_a_new_ticket(world: World, slack: FakeSlack) -> None:
@@ -522,6 +703,49 @@ async def test_a_stream_that_expires_is_ended_by_somebody_or_changes_becomes_edi
         with pytest.raises(TemporaryFailure):
             await world.transport.edit(ref, Outbound(place, "run 8 more", "stream", run=8, choices=STOP))
         await shows(ref, "run 8 more")
+
+
+@pytest.mark.parametrize("fault", [rate_limited(1), status(500), drop(), taken_but(drop())])
+async def test_a_stream_that_cannot_be_ended_yet_is_ended_later(world: World, slack: FakeSlack, fault: Any) -> None:
+    channel = slack.channel(ANN)
+    async with world.running():
+        place = world.place(channel, slack.say(channel, ANN, "@tugbot go on"))
+        await came(world)
+        ref = MessageRef(place, await world.show(place, "one", kind="stream", choices=(Choice("stop", "Stop", "🛑"),)))
+        slack.fail("chat.stopStream", fault)
+        whole = Outbound(place, "one two", "answer", key="k")
+        with pytest.raises(TemporaryFailure):
+            await world.transport.edit(ref, whole)
+        await world.transport.edit(ref, whole)
+    assert slack.said(channel) == ["one two"]
+
+
+async def test_a_stream_of_a_process_that_was_killed_is_ended_by_an_edit(world: World, slack: FakeSlack) -> None:
+    channel = slack.channel(ANN)
+    async with world.running():
+        place = world.place(channel, slack.say(channel, ANN, "@tugbot go on"))
+        await came(world)
+        ref = MessageRef(place, await world.show(place, "one", kind="stream"))
+    world.renew()
+    async with world.running():
+        await world.transport.edit(ref, Outbound(place, "cut off", "answer", key="k"))
+    assert slack.said(channel) == ["cut off"]
+
+
+async def test_what_may_have_been_written_to_a_stream_is_not_written_again(world: World, slack: FakeSlack) -> None:
+    channel = slack.channel(ANN)
+    stop = (Choice("stop", "Stop", "🛑"),)
+    async with world.running():
+        place = world.place(channel, slack.say(channel, ANN, "@tugbot go on"))
+        await came(world)
+        ref = MessageRef(place, await world.show(place, "one", kind="stream", choices=stop))
+        slack.fail("chat.appendStream", taken_but(hang()))
+        writing = asyncio.create_task(world.transport.edit(ref, Outbound(place, "one two", "stream", choices=stop)))
+        await slack.wait(lambda: slack.calls("chat.appendStream"))
+        writing.cancel()
+        await asyncio.wait({writing})
+        await world.transport.edit(ref, Outbound(place, "one two three", "stream", choices=stop))
+    assert slack.said(channel) == ["one two three"]
 
 
 async def test_a_stream_that_loses_its_button_is_over(world: World, slack: FakeSlack) -> None:

@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transports.slack.model import EVENTS, LEFT, REVOKED
-from transports.slack.reading import Changed, Commanded, Ended, FileRef, Pressed, Said, commanded, event, pressed, strip
+from transports.slack.reading import (
+    Changed,
+    Commanded,
+    Ended,
+    FileRef,
+    Pressed,
+    Said,
+    commanded,
+    event,
+    is_for,
+    pressed,
+    strip,
+)
 
 ME = "U0BOT"
 TS = "1700000000.000100"
@@ -35,6 +47,18 @@ def test_an_answer_in_a_thread_names_its_root() -> None:
     root = "1699999999.000001"
     said = event(message(channel="C1", channel_type="channel", thread_ts=root, parent_user_id=ME), ME)
     assert said == Said("C1", TS, "U1", "hello", direct=False, thread=root, root_user=ME)
+
+
+def test_tokens_of_people_are_none_of_ours() -> None:
+    told = {"type": "event_callback", "event": {"type": "tokens_revoked", "tokens": {"oauth": ["U1"], "bot": []}}}
+    assert event(told, ME) is None
+
+
+def test_what_another_workspace_is_told_is_not_for_us() -> None:
+    assert is_for(message(), "T1")  # it does not say
+    assert is_for({"team_id": "T2", "context_team_id": "T1"}, "T1")  # said by people of another, in a shared channel
+    assert is_for({"team_id": "T2", "authorizations": [{"team_id": "T1"}]}, "T1")
+    assert not is_for({"team_id": "T2", "authorizations": [{"team_id": "T2"}, 7]}, "T1")
 
 
 def test_the_root_of_a_thread_is_in_none() -> None:

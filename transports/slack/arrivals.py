@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from transports.base import Ack, Amendment, Inbound, Receiver
+from transports.base import Ack, Amendment, Inbound, PermanentFailure, Receiver, TemporaryFailure
 from transports.files import Files
 from transports.slack.markup import unescape
 from transports.slack.model import Workspace
@@ -20,7 +20,9 @@ from transports.slack.threads import Threads
 log = logging.getLogger(__name__)
 
 REMEMBERED = 5_000  # events whose fate is known without asking the inbox
+EARLY = 200  # edits and deletions that are kept for messages which may still come
 MENTIONS = 20  # people whose names are put into one message
+PATIENCE = 1.0  # seconds: a slash command has three to be acknowledged
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{1,30})(?:\|[^>]*)?>")
 NOT_HERE = "I am not in this channel. `/invite` me first, then say it again."
 
@@ -52,6 +54,7 @@ class Arrivals:
         self._fill = fill
         self._handed: OrderedDict[str, asyncio.Future[Ack]] = OrderedDict()  # by event id
         self._edits: OrderedDict[str, float] = OrderedDict()  # by event id: ts of the latest edit that was handed in
+        self._early: OrderedDict[str, Changed] = OrderedDict()  # by event id: what came before its message did
         self._order: dict[str, asyncio.Lock] = {}  # by channel
 
     async def take(self, said: Said | Changed | Pressed | Commanded, receiver: Receiver) -> str:
@@ -59,11 +62,15 @@ class Arrivals:
 
         Raises what Workspace raises, and what the receiver's store raises: then it must be handed in again.
         """
-        if isinstance(said, Commanded) and not (await self._workspace.conversation(said.channel)).member:
+        if isinstance(said, Commanded) and not await self._is_in(said.channel):
             return NOT_HERE
-        async with self._order.setdefault(said.channel, asyncio.Lock()):
-            await self._fill(said.channel, receiver)
+        if isinstance(said, Pressed | Commanded):
+            # Slack takes no answer after 3 s, nor tries again, and a stop must not wait for files that are fetched.
             put = await self.hand_in(said, receiver)
+        else:
+            async with self._order.setdefault(said.channel, asyncio.Lock()):
+                await self._fill(said.channel, receiver)
+                put = await self.hand_in(said, receiver)
         if put is not None:
             await asyncio.shield(put)  # others may wait for the same one
         return ""
@@ -80,12 +87,29 @@ class Arrivals:
             return await self._press(said, receiver)
         return await self._command(said, receiver)
 
+    async def _is_in(self, channel: str) -> bool:
+        """Whether we are in a channel; yes where Slack does not say in time."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return (await self._workspace.conversation(channel)).member
+        except PermanentFailure:  # to who is not in it, Slack does not even say that a private one is there
+            return False
+        except (TimeoutError, TemporaryFailure) as exc:
+            log.info("whether we are in %s cannot be had: %s", channel, exc or "no answer in time")
+            return True
+
     # ------------------------------------------------------------ one event
 
-    async def _message(self, said: Said, receiver: Receiver) -> asyncio.Future[Ack]:
+    async def _message(self, said: Said, receiver: Receiver) -> asyncio.Future[Ack] | None:
         event_id = _id(said.channel, said.ts)
         if (known := self._known(event_id)) is not None:
             return known  # its twin (app_mention and message), or Slack's second try
+        early = self._early.get(event_id)
+        if early is not None and early.user == said.user:
+            if early.text is None:
+                return None
+            if _time(early.edited) > _time(said.edited):
+                said = replace(said, text=early.text)
         where = await self._standing(said, receiver)
         text, spoken_to = await self._text(said.text)
         addressed = said.direct or spoken_to or where.ours
@@ -95,34 +119,36 @@ class Arrivals:
             attachments, text = await self._fetched(said, text)
         elif said.files:
             text = "\n".join(filter(None, (text, *(f"(a file: {file.name})" for file in said.files))))
-        if known_here and where.target != self._home(said.channel).target:
-            await self._threads.note(said.channel, said.thread or said.ts, said.user)
-        return self._give(
-            receiver,
-            event_id,
-            Inbound(
-                session=where.session,
-                transport=self._name,
-                account=self._workspace.me.team,
-                event_id=event_id,
-                sender=said.user,
-                sender_name=await self._workspace.name_of(said.user),
-                text=text,
-                target=where.target,
-                direct=said.direct,
-                addressed=addressed,
-                sent_at=float(said.ts),
-                attachments=attachments,
-                parent=where.parent,
-            ),
+        inbound = Inbound(
+            session=where.session,
+            transport=self._name,
+            account=self._workspace.me.team,
+            event_id=event_id,
+            sender=said.user,
+            sender_name=await self._workspace.name_of(said.user),
+            text=text,
+            target=where.target,
+            direct=said.direct,
+            addressed=addressed,
+            sent_at=float(said.ts),
+            attachments=attachments,
+            parent=where.parent,
         )
+        in_thread = known_here and where.target != self._home(said.channel).target
+        noted = self._threads.note(said.channel, said.thread or said.ts, said.user) if in_thread else None
+        return self._give(receiver, event_id, inbound, noted)
 
     async def _amendment(self, changed: Changed, receiver: Receiver) -> asyncio.Future[Ack] | None:
         event_id = _id(changed.channel, changed.of)
         if (known := self._known(event_id)) is not None:
             await asyncio.shield(known)  # it may have been handed in just now
         session = await receiver.session_of(self._name, self._workspace.me.team, event_id)
-        if session is None or self._is_stale(event_id, changed):
+        if self._is_stale(event_id, changed):
+            return None
+        if session is None:
+            self._early[event_id] = changed
+            while len(self._early) > EARLY:
+                self._early.popitem(last=False)
             return None
         text = None if changed.text is None else (await self._text(changed.text))[0]
         amendment = Amendment(session, self._name, self._workspace.me.team, event_id, changed.user, text)
@@ -133,7 +159,8 @@ class Arrivals:
             return known
         root = pressed.thread
         direct = pressed.channel.startswith("D")
-        where = await self._place(pressed.channel, root, "", receiver) if root else self._home(pressed.channel)
+        home = self._home(pressed.channel)
+        where = await self._place(pressed.channel, root, pressed.root_user, receiver) if root else home
         return self._give(
             receiver, pressed.id, await self._said_to_us(pressed, where, pressed.id, direct, answers=pressed.key)
         )
@@ -169,7 +196,9 @@ class Arrivals:
         me = self._workspace.me
         text, spoken_to = strip(raw, me.user, me.name)
         mentioned = list(dict.fromkeys(_MENTION.findall(text)))[:MENTIONS]
-        names: Mapping[str, str] = {user: await self._workspace.name_of(user) for user in mentioned}
+        # At the same time, as they may all take long.
+        found = await asyncio.gather(*map(self._workspace.name_of, mentioned))
+        names: Mapping[str, str] = dict(zip(mentioned, found, strict=True))
         return unescape(text, names.get), spoken_to
 
     async def _fetched(self, said: Said, text: str) -> tuple[tuple[str, ...], str]:
@@ -219,9 +248,12 @@ class Arrivals:
 
     # ------------------------------------------------------------ once
 
-    def _give(self, receiver: Receiver, event_id: str, inbound: Inbound) -> asyncio.Future[Ack]:
-        put = self._handed[event_id] = asyncio.ensure_future(receiver.receive(inbound))
-        put.add_done_callback(partial(self._over, event_id))
+    def _give(
+        self, receiver: Receiver, event_id: str, inbound: Inbound, noted: Awaitable[None] | None = None
+    ) -> asyncio.Future[Ack]:
+        received = receiver.receive(inbound)
+        put = self._handed[event_id] = asyncio.ensure_future(_both(noted, received) if noted else received)
+        put.add_done_callback(partial(self._over, event_id, inbound.addressed))
         while len(self._handed) > REMEMBERED:
             self._handed.popitem(last=False)
         return put
@@ -229,13 +261,17 @@ class Arrivals:
     def _known(self, event_id: str) -> asyncio.Future[Ack] | None:
         return self._handed.get(event_id)
 
-    def _over(self, event_id: str, put: asyncio.Future[Ack]) -> None:
-        if (put.cancelled() or put.exception() is not None) and self._handed.get(event_id) is put:
-            del self._handed[event_id]  # not in the inbox: it comes again, and must be handed in again
+    def _over(self, event_id: str, addressed: bool, put: asyncio.Future[Ack]) -> None:
+        if self._handed.get(event_id) is not put:
+            return
+        # Not in the inbox: it comes again, and must be handed in again. What nobody said to us comes again (as
+        # app_mention) where an edit makes it speak to us.
+        if put.cancelled() or put.exception() is not None or (put.result().status == "ignored" and not addressed):
+            del self._handed[event_id]
 
     def _is_stale(self, event_id: str, changed: Changed) -> bool:
         """Whether a later edit was handed in already: Slack's second tries come late."""
-        at = float(changed.edited) if changed.edited else float("inf") if changed.text is None else 0.0
+        at = float("inf") if changed.text is None else _time(changed.edited)
         if at < self._edits.get(event_id, 0.0):
             return True
         self._edits[event_id] = at
@@ -244,5 +280,14 @@ class Arrivals:
         return False
 
 
+async def _both(noted: Awaitable[None], put: Awaitable[Ack]) -> Ack:
+    """Both are on their way already. One commit takes them, so that those behind them in the channel need not wait."""
+    return (await asyncio.gather(noted, put))[1]
+
+
 def _id(channel: str, ts: str) -> str:
     return f"{channel}:{ts}"
+
+
+def _time(ts: str) -> float:
+    return float(ts) if ts else 0.0

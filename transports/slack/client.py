@@ -163,19 +163,22 @@ class SdkWorkspace:
                 raise failure("a file", answer.status, {"error": "" if answer.status >= 500 else "no_file"}, "")
             if answer.content_type == "text/html" and "content-disposition" not in answer.headers:
                 raise PermanentFailure("Slack shows its login instead: the app lacks the scope `files:read`")
-            content = await answer.content.read(limit + 1)
+            content = bytearray()
             while len(content) <= limit and (more := await answer.content.read(limit + 1 - len(content))):
                 content += more
         if len(content) > limit:
             raise PermanentFailure(f"it has more than {limit / 1e6:.0f} MB")
-        return content
+        return bytes(content)
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
     def _is_slacks(self, url: str) -> bool:
-        place, own = urlsplit(url), urlsplit(self._account.api)
+        try:
+            place, own = urlsplit(url), urlsplit(self._account.api)
+        except ValueError:  # other apps' files have addresses of their own making
+            return False
         if (place.scheme, place.netloc) == (own.scheme, own.netloc):
             return True
         return place.scheme == "https" and (place.hostname or "").endswith(".slack.com")

@@ -48,6 +48,7 @@ class Gaps:
         self._began = 0.0  # when the connection came that all of this is read for
         self._work = asyncio.Event()
         self._reading: dict[str, asyncio.Lock] = {}
+        self._given_up: set[str] = set()  # channels that could not be read soon enough; others' events go ahead
 
     def load(self, kept: Mapping[str, str]) -> None:
         self._heard = float(kept[HEARD]) if HEARD in kept else None
@@ -82,13 +83,14 @@ class Gaps:
 
     async def fill(self, channel: str, receiver: Receiver) -> None:
         """Before an event of this channel: what came before it, if that can be had soon enough."""
-        if self.is_whole:
+        if self.is_whole or channel in self._given_up:
             return
         try:
             async with asyncio.timeout(AT_ONCE):
                 await self._read(channel, receiver)
         except (TimeoutError, TemporaryFailure, PermanentFailure) as exc:
             log.info("%s is read later: %s", channel, exc or "no answer in time")
+            self._given_up.add(channel)  # were each event to wait as long, the last of many would wait for minutes
 
     async def _read_all(self, receiver: Receiver) -> None:
         if self.is_whole:
@@ -96,12 +98,25 @@ class Gaps:
         while not self.is_whole:
             try:
                 await self._listed()
-                for channel in tuple(self._open):
-                    await self._read(channel, receiver)
+                await self._read_open(receiver)
             except TemporaryFailure as exc:
                 log.info("what was missed cannot be read now: %s", exc)
                 await self._sleep(exc.retry_after or PAUSE)
+        self._given_up.clear()
         log.info("all that was said meanwhile is read")
+
+    async def _read_open(self, receiver: Receiver) -> None:
+        """Raises TemporaryFailure: at once where Slack asks for a pause, else when all others are read."""
+        failed: TemporaryFailure | None = None
+        for channel in tuple(self._open):
+            try:
+                await self._read(channel, receiver)
+            except TemporaryFailure as exc:
+                if exc.retry_after is not None:
+                    raise
+                failed = exc
+        if failed is not None:
+            raise failed
 
     async def _listed(self) -> None:
         if (since := self._since) is None:
@@ -140,10 +155,17 @@ class Gaps:
         found = await self._pages(channel, "", oldest)
         roots = {str(each.get("ts")) for each in found if float(str(each.get("latest_reply") or 0)) > oldest}
         for root in roots | {*self._threads.of(channel)}:
-            found += [each for each in await self._pages(channel, root, oldest) if each.get("ts") != root]
+            found += [each for each in await self._answers(channel, root, oldest) if each.get("ts") != root]
         me, direct = self._workspace.me.user, channel.startswith("D")
         said = (message(each, me, direct=direct, channel=channel) for each in found)
         return sorted((each for each in said if isinstance(each, Said)), key=lambda each: float(each.ts))
+
+    async def _answers(self, channel: str, root: str, oldest: float) -> list[Mapping[str, Any]]:
+        try:
+            return await self._pages(channel, root, oldest)
+        except PermanentFailure as exc:  # its root was deleted: no reason to miss what the channel said
+            log.info("the thread %s of %s cannot be read: %s", root, channel, exc)
+            return []
 
     async def _pages(self, channel: str, thread: str, oldest: float) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

@@ -51,7 +51,9 @@ def bolt_app(me: Callable[[], Me], take: Take, *, api: str = API, signing_secret
     )
 
     async def on_event(body: dict[str, Any]) -> None:
-        await _handed(reading.event(body, me().user), take)
+        known = me()
+        if reading.is_for(body, known.team):
+            await _handed(reading.event(body, known.user), take)
 
     async def on_button(body: dict[str, Any], ack: AsyncAck) -> None:
         await _handed(reading.pressed(body), take)

@@ -66,6 +66,7 @@ class Pressed:
     user: str
     text: str  # what it says, as if typed
     key: str  # of the message (Outbound.key)
+    root_user: str = ""  # who wrote the thread's root
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,19 @@ def event(body: Mapping[str, Any], me: str) -> Read | None:
     if kind == "message":
         return message(inner, me, direct=_text(inner, "channel_type") == "im")
     if kind in REVOKED:
-        return Ended(kind)
+        # Tokens of people are none of ours, and are told in the same way.
+        return None if kind == "tokens_revoked" and _map(inner, "tokens").get("bot") == [] else Ended(kind)
     if kind in LEFT:
         return Ended(kind, _match(_CHANNEL, inner, "channel"))
     return None
+
+
+def is_for(body: Mapping[str, Any], team: str) -> bool:
+    """Whether an Events API payload is told to this workspace: an app that is in several is told of all of them."""
+    listed = body.get("authorizations")
+    told = [body, *(each for each in (listed if isinstance(listed, list) else []) if isinstance(each, Mapping))]
+    names = {_text(each, key) for each in told for key in ("team_id", "context_team_id", "enterprise_id")} - {""}
+    return not names or team in names
 
 
 def message(found: Mapping[str, Any], me: str, *, direct: bool, channel: str = "") -> Said | Changed | None:
@@ -148,7 +158,8 @@ def pressed(body: Mapping[str, Any]) -> Pressed | None:
         return None
     thread = _match(_TS, container, "thread_ts") or _match(_TS, _map(body, "message"), "thread_ts")
     what = f"{channel}:{ts}:{_text(action, 'action_id')[:80]}:{_text(action, 'action_ts')[:40]}:{user}"
-    return Pressed(what, channel, ts, "" if thread == ts else thread, user, text, key)
+    root_user = _match(_USER, _map(body, "message"), "parent_user_id")
+    return Pressed(what, channel, ts, "" if thread == ts else thread, user, text, key, root_user)
 
 
 def commanded(body: Mapping[str, Any]) -> Commanded | None:

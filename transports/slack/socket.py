@@ -1,7 +1,8 @@
 """Socket Mode: a connection that always comes back.
 
-The SDK's own way of reconnecting is switched off but for what Slack asks for: where a handshake fails it tries the same
-ticket for ever, and tickets are good for one connection.
+The SDK's own way of reconnecting is switched off: where a handshake fails it tries the same ticket for ever, and
+tickets are good for one connection. It is switched off too for when Slack asks for another connection: of two that are
+made at the same time the SDK keeps one open that it never reads, and what Slack sends there is lost.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class SocketMode:
         self._sleep = sleep
         self._ping = ping
         self.is_up = False
+        self._asked = False  # Slack asked for another connection; this one goes on until it ends it
 
     async def run(self, back: Back) -> None:
         web = AsyncWebClient(base_url=self._api, retry_handlers=[])
@@ -70,34 +72,42 @@ class SocketMode:
             self._app, self._token, logger=self._app.logger, web_client=web, ping_interval=self._ping
         )
         handler.client.default_auto_reconnect_enabled = handler.client.auto_reconnect_enabled = False
+        handler.client.connect_to_new_endpoint = self._ask  # type: ignore[method-assign]
         try:
             await self._watch(handler, back)
         finally:
             self.is_up = False
             await handler.close_async()  # type: ignore[no-untyped-call]
 
+    async def _ask(self, force: bool = False) -> None:
+        self._asked = True
+
     async def _watch(self, handler: AsyncSocketModeHandler, back: Back) -> None:
         lost, failures = float("-inf"), 0
         while True:
-            if await handler.client.is_connected():
+            is_connected = await handler.client.is_connected()
+            if is_connected:
                 if not self.is_up:
                     log.info("connected to Slack")
-                    self.is_up, failures = True, 0
+                    self.is_up = True
                     back(self._clock() - lost)
                 lost = self._clock()
-                await self._sleep(LOOK)
-                continue
-            if self.is_up:
+            elif self.is_up:
                 log.info("the connection to Slack is lost")
                 self.is_up = False
+            if is_connected and not self._asked:
+                failures = 0
+                await self._sleep(LOOK)
+                continue
+            self._asked = False
             if not await self._connected(handler, min(HANDSHAKE * (failures + 1), LONGEST_HANDSHAKE)):
+                self._asked = True
                 await self._sleep(min(FIRST_DELAY * 2 ** min(failures, 10), LONGEST_DELAY))
                 failures += 1
 
     async def _connected(self, handler: AsyncSocketModeHandler, patience: float) -> bool:
         """One attempt, with a ticket of its own."""
         client = handler.client
-        client.wss_uri = None  # an attempt that Slack asked for may be under way with a ticket that is dead
         client.last_ping_pong_time = None
         client.stale = False
         try:
@@ -127,6 +137,8 @@ async def _shake_hands(handler: AsyncSocketModeHandler, patience: float) -> None
         connecting.cancel()
         await asyncio.wait({connecting})
     if connecting.cancelled():
+        if handler.client.current_session is not None:  # whatever it came to: nobody reads it
+            await handler.client.current_session.close()
         raise TimeoutError
     connecting.result()
 

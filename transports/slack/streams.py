@@ -12,13 +12,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from transports.base import Choice, PermanentFailure, TemporaryFailure
+from transports.base import Choice, Disconnected, PermanentFailure, TemporaryFailure
 from transports.slack.blocks import buttons, streamable
 from transports.slack.model import StreamOver, Workspace
 
 log = logging.getLogger(__name__)
 
 LIFE = 240.0  # seconds; Slack ends one after about 300, whatever is written to it
+GONE = 400.0  # seconds; by then it has
 MOST = 200  # streams at the same time; those begun first become edits
 LONGEST = 12_000  # characters of one call
 AGAIN = 3_600.0  # seconds before streams are tried again where they cannot be had
@@ -29,6 +30,7 @@ class _Stream:
     channel: str
     text: str  # what was written to it
     begun: float
+    unsure: bool = False  # more may have been written to it than `text`: only an edit makes sure
 
 
 class Streams:
@@ -52,8 +54,8 @@ class Streams:
             self._none_before = self._clock() + AGAIN
             return None
         self._streams[ts] = _Stream(channel, words, self._clock())
-        while len(self._streams) > MOST:
-            await self.end(next(iter(self._streams)))
+        if len(self._streams) > MOST:
+            await self._spare()
         return ts
 
     async def goes_on(self, ts: str, text: str) -> bool:
@@ -64,7 +66,7 @@ class Streams:
         words = streamable(text)
         more = words.removeprefix(stream.text)
         only_grows = words.startswith(stream.text) and len(more) <= LONGEST
-        if not only_grows or self._clock() - stream.begun > LIFE:
+        if stream.unsure or not only_grows or self._clock() - stream.begun > LIFE:
             await self.end(ts)
             return False
         if not more:
@@ -75,19 +77,27 @@ class Streams:
             log.info("the stream %s is over: %s", ts, exc)
             self._streams.pop(ts, None)
             return False
-        except TemporaryFailure:
-            # It may have been written or not: only an edit makes sure.
-            await self.end(ts)
+        except BaseException:  # ended while Slack was asked, as well
+            stream.unsure = True
             raise
         stream.text = words
         return True
 
     async def end(self, ts: str) -> None:
-        """A message that still streams cannot be edited."""
-        stream = self._streams.pop(ts, None)
+        """A message that still streams cannot be edited. Raises TemporaryFailure, Disconnected: it may still do."""
+        stream = self._streams.get(ts)
         if stream is None:
             return
+        if self._clock() - stream.begun < GONE:
+            try:
+                await self._workspace.end_stream(stream.channel, ts)
+            except PermanentFailure as exc:
+                log.info("the stream %s could not be ended: %s", ts, exc)
+        self._streams.pop(ts, None)
+
+    async def _spare(self) -> None:
+        """End the one that began first."""
         try:
-            await self._workspace.end_stream(stream.channel, ts)
-        except (PermanentFailure, TemporaryFailure) as exc:
-            log.info("the stream %s could not be ended: %s", ts, exc)
+            await self.end(next(iter(self._streams)))
+        except (TemporaryFailure, Disconnected) as exc:
+            log.info("a stream could not be ended: %s", exc)

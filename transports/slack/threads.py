@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from transports.base import Keepsakes
 
@@ -26,12 +26,12 @@ class Threads:
         for (channel, _, root), at in sorted(found.items(), key=lambda each: each[1]):
             self._noted.setdefault((channel, root), at)
 
-    async def note(self, channel: str, root: str, user: str) -> None:
-        """Somebody speaks there."""
+    def note(self, channel: str, root: str, user: str) -> Awaitable[None] | None:
+        """Somebody speaks there. Done with the commit; None: nothing has to be written."""
         key, now = (channel, root), self._clock()
         self._talkers[key] = user
         if now - self._noted.get(key, 0.0) < OFTEN:
-            return
+            return None
         self._noted[key] = now
         self._noted.move_to_end(key)
         changes: dict[str, str | None] = {f"{PREFIX}{channel}/{root}": f"{now:.0f}"}
@@ -39,7 +39,7 @@ class Threads:
             (old, its_root), _ = self._noted.popitem(last=False)
             self._talkers.pop((old, its_root), None)
             changes[f"{PREFIX}{old}/{its_root}"] = None
-        await self._keepsakes.write(changes)
+        return self._keepsakes.write(changes)
 
     def talker(self, channel: str, root: str) -> str:
         """ "" where nobody spoke since the start."""

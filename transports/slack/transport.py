@@ -28,7 +28,7 @@ from transports.files import Files, safe_name
 from transports.slack.arrivals import Arrivals
 from transports.slack.blocks import content
 from transports.slack.gaps import Gaps
-from transports.slack.model import REVOKED, Content, Policy, Workspace
+from transports.slack.model import REVOKED, Content, Policy, StreamOver, Workspace
 from transports.slack.reading import Ended, Read
 from transports.slack.socket import Connection
 from transports.slack.streams import Streams
@@ -170,7 +170,14 @@ class SlackTransport:
             await self._asked(self._streams.end(ref.id))
         elif await self._asked(self._streams.goes_on(ref.id, message.text)):
             return
-        await self._asked(self._workspace.update(channel, ref.id, _content(message)))
+        await self._asked(self._update(channel, ref.id, _content(message)))
+
+    async def _update(self, channel: str, ts: str, shown: Content) -> None:
+        try:
+            await self._workspace.update(channel, ts, shown)
+        except StreamOver:  # it still streams: begun by a process that was killed, or by a call whose answer got lost
+            await self._workspace.end_stream(channel, ts)
+            await self._workspace.update(channel, ts, shown)
 
     async def typing(self, target: str, on: bool) -> None:
         channel, thread = self._place(target)
