@@ -411,6 +411,48 @@ async def test_p1_what_was_said_while_nobody_listened_is_read(world: World, slac
     assert (four.session, four.target) == (world.place(other), world.place(other, root))
 
 
+async def test_p2_what_was_passed_over_is_not_taken_up_after_a_restart(world: World, slack: FakeSlack) -> None:
+    channel = slack.channel(ANN)
+    async with world.running():
+        slack.say(channel, ANN, "should we delete everything?")
+        slack.say(channel, ANN, "@tugbot hello")
+        await until(lambda: len(world.receiver.received) == 2)
+        await slack.wait(lambda: "heard" in world.keepsakes.values)
+        slack.advance(1)
+    world.keepsakes.values["heard"] = f"{slack.team.now():.0f}"  # as after a minute
+    slack.advance(5)
+    world.renew()
+    world.receiver.received.clear()
+    slack.say(channel, ANN, "lunch?")
+    slack.say(channel, ANN, "@tugbot are you there?")
+    await slack.wait(lambda: len(slack.lost) >= 2)
+    async with world.running():
+        await until(lambda: "are you there?" in world.texts)
+        await asyncio.sleep(0.1)
+    assert {each.text for each in world.receiver.received} == {"hello", "lunch?", "are you there?"}
+
+
+async def test_p6_a_stop_overtakes_a_file(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    held = asyncio.Event()
+
+    async def slowly(url: str, limit: int) -> bytes:
+        await held.wait()
+        return b"content"
+
+    world.workspace.download = slowly  # type: ignore[method-assign]
+    async with world.running():
+        slack.say(channel, ANN, "see", files={"a.txt": b"content"})
+        await slack.wait(lambda: slack.deliveries[0].attempts)
+        slack.say(channel, ANN, "wait for it")
+        slack.say(channel, ANN, "stop")
+        await came(world)
+        assert world.texts == ["stop"]
+        held.set()
+        await came(world, 3)
+    assert world.texts == ["stop", "see", "wait for it"]
+
+
 async def test_what_was_said_before_our_time_is_not_for_us(world: World, slack: FakeSlack) -> None:
     channel = slack.dm(ANN)
     slack.say(channel, ANN, "long ago")

@@ -24,6 +24,7 @@ EARLY = 200  # edits and deletions that are kept for messages which may still co
 MENTIONS = 20  # people whose names are put into one message
 PATIENCE = 1.0  # seconds: a slash command has three to be acknowledged
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{1,30})(?:\|[^>]*)?>")
+_STOP = re.compile(r"\s*/?stop\b", re.IGNORECASE)
 NOT_HERE = "I am not in this channel. `/invite` me first, then say it again."
 
 
@@ -64,7 +65,7 @@ class Arrivals:
         """
         if isinstance(said, Commanded) and not await self._is_in(said.channel):
             return NOT_HERE
-        if isinstance(said, Pressed | Commanded):
+        if isinstance(said, Pressed | Commanded) or self._is_stop(said):
             # Slack takes no answer after 3 s, nor tries again, and a stop must not wait for files that are fetched.
             put = await self.hand_in(said, receiver)
         else:
@@ -74,6 +75,18 @@ class Arrivals:
         if put is not None:
             await asyncio.shield(put)  # others may wait for the same one
         return ""
+
+    async def speaks_to_us(self, said: Said, receiver: Receiver) -> bool:
+        if said.direct or strip(said.text, self._workspace.me.user, self._workspace.me.name)[1]:
+            return True
+        return (await self._standing(said, receiver)).ours
+
+    def _is_stop(self, said: Said | Changed | Pressed | Commanded) -> bool:
+        """Whether it may be one. What it means is for the bot to say; here it only must not wait in line."""
+        if not isinstance(said, Said) or said.files:
+            return False
+        me = self._workspace.me
+        return _STOP.match(strip(said.text, me.user, me.name)[0]) is not None
 
     async def hand_in(
         self, said: Said | Changed | Pressed | Commanded, receiver: Receiver

@@ -32,6 +32,7 @@ class Gaps:
         keepsakes: Keepsakes,
         threads: Threads,
         hand_in: HandIn,
+        speaks_to_us: Callable[[Said, Receiver], Awaitable[bool]],
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -40,6 +41,7 @@ class Gaps:
         self._keepsakes = keepsakes
         self._threads = threads
         self._hand_in = hand_in
+        self._speaks_to_us = speaks_to_us
         self._clock = clock
         self._sleep = sleep
         self._heard: float | None = None  # None: this is the first start of all
@@ -136,12 +138,15 @@ class Gaps:
             except PermanentFailure as exc:  # we are not in it any more
                 log.warning("%s cannot be read: %s", channel, exc)
                 found = []
-            puts = [put for said in found if (put := await self._give(said, receiver)) is not None]
+            heard = oldest + MARGIN
+            puts = [put for said in found if (put := await self._give(said, heard, receiver)) is not None]
             for put in puts:
                 await asyncio.shield(put)  # only what is on disk has been heard
             self._open.pop(channel, None)
 
-    async def _give(self, said: Said, receiver: Receiver) -> asyncio.Future[Ack] | None:
+    async def _give(self, said: Said, heard: float, receiver: Receiver) -> asyncio.Future[Ack] | None:
+        if float(said.ts) <= heard and not await self._speaks_to_us(said, receiver):
+            return None  # passed over then, and of that nothing is kept; meanwhile it might be taken for meant for us
         put = await self._hand_in(said, receiver)
         if put is None or not said.edited:
             return put

@@ -70,7 +70,8 @@ class SlackTransport:
         self._threads = Threads(keepsakes, clock)
         self._streams = Streams(workspace)
         self._arrivals = Arrivals(name, workspace, self._threads, Files(files, policy.max_file), self._fill)
-        self._gaps = Gaps(workspace, keepsakes, self._threads, self._arrivals.hand_in, clock=clock)
+        hands = self._arrivals
+        self._gaps = Gaps(workspace, keepsakes, self._threads, hands.hand_in, hands.speaks_to_us, clock=clock)
         self._connection: Connection | None = None
         self._receiver: Receiver | None = None
         self._ended: asyncio.Future[None] | None = None  # fails when somebody threw us out
