@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import crowded, deltas, flush, idle, matrix, projects, puts, startup, stop, turns
+from benchmarks import crowded, deltas, events, flush, idle, matrix, projects, puts, slack, startup, stop, turns
 from benchmarks.table import table
 
 ALL = {
@@ -18,9 +18,11 @@ ALL = {
     "stop": stop,
     "crowded": crowded,
     "deltas": deltas,
+    "events": events,
     "turns": turns,
     "projects": projects,
     "matrix": matrix,
+    "slack": slack,
 }
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot import consoles, logs, networks, restart
-from bot.access import CONSOLE, AccessDesk, Account, Ambient, Door, Hearing, Roll, barred
+from bot import consoles, hidden, logs, networks, restart
+from bot.access import CONSOLE, AccessDesk, Account, Ambient, Door, Hearing, Keyring, Roll, barred
+from bot.access import words as access_words
 from bot.agents.base import Launcher
 from bot.agents.containment import BubblewrapLauncher, SupervisedLauncher, become_subreaper, choose
 from bot.announcing import Announcing
@@ -28,6 +29,10 @@ from bot.errors import UserError
 from bot.gateway.model import Address, Bounds
 from bot.gateway.port import claim, wanted
 from bot.halts import Halts
+from bot.happenings import Board, nobody
+from bot.happenings.heard import Heard
+from bot.happenings.witness import WitnessedLedger, WitnessedRegistry, WitnessedRuns, witnessed
+from bot.journal import Journal, Journalled
 from bot.options import RunOptions
 from bot.owners import Owners
 from bot.projectside import ProjectSide, Surroundings
@@ -57,12 +62,16 @@ from bot.store.migrations import migrate as migrate_database
 from bot.store.records import Scheduled
 from bot.store.store import Store
 from bot.talking import Talking
+from bot.timings import Timings
 from dispatcher.core import Dispatcher
 from dispatcher.model import Binding, Event, Fenced, Notice
 from transports.base import Hook, Hooked, Status, Transport
 
 if TYPE_CHECKING:
+    from bot.gateway.api.model import Backstage as Api
+    from bot.gateway.parts import Parts
     from bot.gateway.server import Gateway
+    from bot.gateway.vitals import Backstage as Vitals
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +107,17 @@ def migrate(options: RunOptions) -> int:
 
 def _prepared(options: RunOptions) -> tuple[Settings, Path]:
     settings = load(options.config, os.environ, overrides=options.overrides())
+    _hide_secrets(settings)
     logs.configure(settings.log.level, json_lines=settings.log.json_lines)
     return settings, prepare(settings.data_dir)
+
+
+def _hide_secrets(settings: Settings) -> None:
+    """Those that do not come out of bot/secrets.py, which hides its own."""
+    agents = [settings.agent_config(name) for name in settings.agent_names()]
+    hidden.note_environment(os.environ, [name for agent in agents for name in agent.env])
+    for url in (settings.database_url, settings.docker.http_proxy, settings.docker.https_proxy):
+        hidden.note_url(url)
 
 
 async def _serve(settings: Settings, options: RunOptions, data: Path) -> int:
@@ -157,28 +175,37 @@ class Bot:
         self._group = group
         self._interactive = consoles.is_interactive(options.input)
         self._live = LiveRuns(working=self._working)
-        self._asking = Asking(self._ask, settings.runs.permission_timeout)
+        self._board = Board(store.incarnation)
+        self._happened = self._board.tell if gateway is not None else nobody  # what nobody can follow is not told
+        self._heard = Heard(self._happened)
+        self._asking = Asking(self._ask, settings.runs.permission_timeout, self._happened)
         self._budget = Budget(settings.runs.max_cost_per_day)
         self._leases = Leases(group, warm_for=settings.runs.warm_for, at_most=settings.runs.max_warm)
         self._stalled = False
+        self._timings = Timings()
+        self._journal = Journal(self._timings.provision)
+        self._book = WitnessedRuns(Journalled(store.runs, self._journal), self._happened)
         self._projects = self._build_projects()
         self._transports = self._build_transports(options)
         self._places = Places(self._transports)
         self._lines = Lines(self._places, group)
         self._typing = Typing(self._places, group)
         self._rooms = Rooms(self._places, networks.hosting(settings), store.sessions, group, tell=self._tell)
-        self._talking = Talking(Owners(store.inbox, self._is_owner, self._lines.say, group).tell)
+        owners = Owners(store.inbox, self._is_owner, self._lines.say, group)
+        self._talking = Talking(owners.tell, happened=self._happened)
         self._replies = Replies(
             self._places,
             group,
             stream=settings.replies.stream,
             edit_interval=settings.replies.edit_interval,
         )
+        self._reply = witnessed(self._replies.writer, self._happened)
         self._delivery = Delivery(store.outbox, self._places, group, clock=time.time, choices=self._asking.choices)
-        self._ledger = Announcing(store.ledger, self._delivery.poke)
+        self._ledger = Announcing(store.ledger, self._delivery.poke, self._journal)
         self._dispatcher = self._build_dispatcher()
         self._chores = self._build_chores()
-        self._roll = Roll(store.members, settings.access.allow)
+        self._keyring = Keyring(data)
+        self._roll = Roll(store.members, settings.access.allow, token=self._keyring.tokens.role)
         self._door = Door(self._roll, lambda: tuple(self._transports), self._tell_operator)
         self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default), self._barred)
 
@@ -207,6 +234,7 @@ class Bot:
         around = Surroundings(
             data=self._data,
             store=self._store,
+            registry=WitnessedRegistry(self._store.projects, self._happened),
             secrets=Secrets(self._data),
             live=self._live,
             leases=self._leases,
@@ -220,8 +248,8 @@ class Bot:
 
     def _build_chores(self) -> Chores:
         return Chores(
-            self._store.runs,
-            self._replies.writer,
+            self._book,
+            self._reply,
             self._group,
             hold=self._dispatcher.hold,
             release=self._dispatcher.release,
@@ -230,18 +258,19 @@ class Bot:
             announced=self._delivery.poke,
             failed=self._ledger.failed,
             working=self._working,
+            tell=self._happened,
         )
 
     def _build_dispatcher(self) -> Dispatcher:
         house = House(
             workplaces=self._projects,
-            book=self._store.runs,
+            book=self._book,
             conversations=self._store.sessions,
             live=self._live,
             leases=self._leases,
             asking=self._asking,
             budget=self._budget,
-            reply=self._replies.writer,
+            reply=self._reply,
             interrupt_grace=self._settings.runs.interrupt_grace,
             brief=self._settings.brief,
             group=self._group,
@@ -249,11 +278,12 @@ class Bot:
         turns = Turns(self._staff.staff, house)
         return Dispatcher(
             self._store.inbox,
-            self._ledger,
+            WitnessedLedger(self._ledger, self._happened),
             turns,
-            self._lines,
+            self._heard.observer(self._lines),
             limits=self._settings.dispatcher.limits(),
             group=self._group,
+            launched=self._timings.lateness.observe,
         )
 
     async def _build_router(self) -> Router:
@@ -264,6 +294,7 @@ class Bot:
             self._leases,
             self._chores,
             await self._store.inbox.recent_events("command", 1000),
+            took=self._timings.stop.observe,
         )
         desk = FrontDesk(
             self._store,
@@ -278,12 +309,18 @@ class Bot:
             self._projects.desk(self._chores),
             self._chores,
             Sending(self._places, self._projects.workspace),
-            AccessDesk(self._roll, self._door, self._lines.say),
+            AccessDesk(
+                self._roll,
+                self._door,
+                self._lines.say,
+                self._keyring,
+                self._gateway.login if self._gateway is not None else None,
+            ),
             self._roll,
             default=default,
             max_waiting=self._settings.dispatcher.max_waiting,
             announced=self._delivery.poke,
-            trouble=lambda: (*self._talking.trouble(), *self._projects.trouble()),
+            trouble=self._trouble,
             strangers=lambda: self._door.turned_away,
             edits=self._places.edits,
         )
@@ -306,6 +343,7 @@ class Bot:
             say=self._lines.say,
             max_message_bytes=self._settings.dispatcher.max_message_bytes,
             group=self._group,
+            heard=self._heard,
         )
 
     async def _answered(self, number: int, notices: tuple[Notice, ...], ok: bool) -> None:
@@ -353,7 +391,8 @@ class Bot:
         sandbox = BubblewrapLauncher((self._data,), mark_of(self._data))
         known = (self._launcher, SupervisedLauncher(), sandbox, self._projects.killer())
         await self._projects.refresh()
-        await restart.recover(self._store, {launcher.name: launcher for launcher in known}, self._projects.names)
+        launchers = {launcher.name: launcher for launcher in known}
+        self._journal.cut_off((await restart.recover(self._store, launchers, self._projects.names)).runs)
         await restart.quarantine(self._store, self._dispatcher)
         await self._store.outbox.prune(OUTBOX_DAYS)
         await asyncio.to_thread(attachments.prune, self._data / "files", time.time())
@@ -365,11 +404,14 @@ class Bot:
         await self._dispatcher.start()
         retrying = self._group.create_task(self._retries.run(), name="retries")
         looking = self._group.create_task(self._projects.truth.run(), name="projects")
+        noting = self._group.create_task(self._keyring.run(), name="keyring")
         if self._gateway is not None:
-            await self._gateway.serve(self._hooks())
+            await self._gateway.serve(self._hooks(), self._parts(router))
+            self._show_page(self._gateway)
         await self._converse(router)
         retrying.cancel()
         looking.cancel()
+        noting.cancel()
         self._stalled = self._dispatcher.stalled()
         await self._close(router)
         failed = self._ledger.failures or self._stalled
@@ -379,6 +421,61 @@ class Bot:
         """By path; those of every transport that has some."""
         called = [transport for transport in self._transports.values() if isinstance(transport, Hooked)]
         return {path: hook for transport in called for path, hook in transport.hooks.items()}
+
+    def _parts(self, router: Router) -> Parts:
+        from bot.gateway import entrance, events  # load aiohttp
+        from bot.gateway.parts import Parts
+
+        return Parts(
+            entrance=entrance.Backstage(self._keyring, self._roll.role),
+            vitals=self._vitals(),
+            api=self._api(router),
+            events=events.Backstage(self._board),
+        )
+
+    def _api(self, router: Router) -> Api:
+        from bot.gateway.api.model import Backstage
+
+        return Backstage(
+            history=self._store.history,
+            run=self._store.runs.get,
+            project=self._store.projects.get,
+            projects=self._store.projects.all,
+            containers=self._projects.containers,
+            stacks=self._projects.stacks,
+            questions=self._asking.open,
+            receive=router.receive,
+            perform=router.perform,
+        )
+
+    def _vitals(self) -> Vitals:
+        from bot.gateway.vitals import Backstage
+
+        return Backstage(
+            books=self._store.books,
+            under_way=self._store.runs.under_way,
+            ended=lambda: self._journal.ended_by,
+            queues=self._queues,
+            transports=lambda: {name: name not in self._talking.failing() for name in self._transports},
+            trouble=self._trouble,
+            timings=self._timings,
+            listeners=lambda: self._board.readers,
+        )
+
+    def _trouble(self) -> tuple[str, ...]:
+        """What is wrong at this moment, a line each."""
+        return (*self._talking.trouble(), *self._projects.trouble())
+
+    def _queues(self) -> Mapping[str, int]:
+        in_line = sum(each.place is not None for each in self._dispatcher.glance())
+        return {"admission": in_line, "store": self._store.depth}
+
+    def _show_page(self, gateway: Gateway) -> None:
+        """On a screen alone: a log is read by more people, and for longer."""
+        if self._interactive:
+            name = consoles.user_name()
+            address = gateway.login(self._keyring.links.make(Account(CONSOLE, name), name))
+            self._lines.say(f"{CONSOLE}/local", access_words.page_at_start(address))
 
     async def _converse(self, router: Router) -> None:
         """Until a signal comes, or every transport has ended and nothing is left to do."""

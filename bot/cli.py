@@ -46,7 +46,7 @@ def one_line(text: str) -> str:
 
 def _fault(error: OperatorError) -> Fault:
     reference = secrets.token_hex(4)
-    logging.getLogger("tugbot").error("fault %s", reference, exc_info=error)
+    logging.getLogger("tugbot").error("fault %s", reference, exc_info=error, extra={"reference": reference})
     return Fault(f"{error} This is a fault inside Tugbot or its surroundings; the log has it under {reference}.")
 
 
@@ -117,6 +117,7 @@ def _where(command: _Command) -> _Command:
     "--input", "input_", type=click.Choice(["lines", "jsonl"]), default="lines",
     help="What is piped in: one message per line, or one JSON object per line.",
 )  # fmt: skip
+@click.option("--log-json", is_flag=True, help="One JSON object per line of the log, on standard error.")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -125,11 +126,12 @@ def run(
     agent: str | None,
     transports: tuple[str, ...],
     input_: Literal["lines", "jsonl"],
+    log_json: bool,
 ) -> None:
     """Start the bot. Ends with Ctrl-C, Ctrl-D, or when piped input is done."""
     from bot import app
 
-    ctx.exit(app.run(RunOptions(config, data, agent, transports, input_)))
+    ctx.exit(app.run(RunOptions(config, data, agent, transports, input_, log_json)))
 
 
 @tugbot.command()
@@ -234,6 +236,50 @@ def stacks_build(names: tuple[str, ...], config: Path | None, data: Path | None)
     cli_projects.build(RunOptions(config, data), names)
 
 
+@tugbot.group("token")
+def token() -> None:
+    """Tokens, with which scripts and editors call the API."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice(["member", "operator", "owner"]), required=True, help="What it may do, as a person's."
+)
+@click.option("--days", type=click.IntRange(1, 3650), metavar="N", help="How long it counts; else until it is revoked.")
+@_where
+def create_token(
+    name: str,
+    role: Literal["member", "operator", "owner"],
+    days: int | None,
+    config: Path | None,
+    data: Path | None,
+) -> None:
+    """Make the token NAME and print it, this once, on standard output."""
+    from bot import cli_tokens
+
+    cli_tokens.create(RunOptions(config, data), name, role, days)
+
+
+@token.command("list")
+@_where
+def list_tokens(config: Path | None, data: Path | None) -> None:
+    """Show names, roles and last uses of all tokens, never a token."""
+    from bot import cli_tokens
+
+    cli_tokens.show(RunOptions(config, data))
+
+
+@token.command("revoke")
+@click.argument("name")
+@_where
+def revoke_token(name: str, config: Path | None, data: Path | None) -> None:
+    """Make the token NAME count no more, at once."""
+    from bot import cli_tokens
+
+    cli_tokens.revoke(RunOptions(config, data), name)
+
+
 @tugbot.group("ssh")
 def ssh() -> None:
     """Reaching projects with ssh and editors."""
@@ -249,9 +295,48 @@ def ssh_setup(yes: bool, config: Path | None, data: Path | None) -> None:
     cli_projects.ssh_setup(RunOptions(config, data), yes=yes)
 
 
-@tugbot.group("init")
-def init() -> None:
-    """Set a chat network up: sign in, keep the token, write the settings."""
+@tugbot.group("init", invoke_without_command=True)
+@click.option("--agent", metavar="NAME", help="The agent that answers: auto, demo, or one that is installed.")
+@click.option("--projects", metavar="DIR", help="Where the sources of your projects lie.")
+@click.option(
+    "--transport", "networks", multiple=True, metavar="NAME", help="Sign in to this one (matrix, slack); repeatable."
+)
+@click.option("--homeserver", default="", metavar="SERVER", help="For Matrix: example.org, or its URL.")
+@click.option("--user", default="", metavar="ID", help="For Matrix: the bot's account, @tugbot:example.org.")
+@click.option("--http", default="", metavar="URL", help="For Slack: your https address, instead of Socket Mode.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the defaults, and write the settings.")
+@_where
+@click.pass_context
+def init(
+    ctx: click.Context,
+    agent: str | None,
+    projects: str | None,
+    networks: tuple[str, ...],
+    homeserver: str,
+    user: str,
+    http: str,
+    yes: bool,
+    config: Path | None,
+    data: Path | None,
+) -> None:
+    """Set Tugbot up: an agent, a place for projects, chat networks. Behind it, a network's name sets up that alone.
+
+    Each question has an option. With --yes nothing is asked; passwords and tokens are read from standard input.
+    """
+    if ctx.invoked_subcommand is not None:
+        if any(value not in (None, "", (), False) for value in ctx.params.values()):
+            raise click.UsageError(f"Options go behind the name: tugbot init {ctx.invoked_subcommand} …")
+        return
+    from bot import doctor as examination
+    from bot.cli_init import wizard
+
+    options = RunOptions(config, data)
+    given = wizard.Given(agent, projects, networks or None, homeserver, user, http)
+    if wizard.set_up(options, given, yes=yes):
+        click.echo()
+        code = examination.quick(options)
+        click.echo(wizard.next_step(config))
+        ctx.exit(code)
 
 
 @init.command("matrix")

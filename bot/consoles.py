@@ -12,6 +12,7 @@ from transports.console import local
 from transports.console.standard import stdin_fd, stdout_fd
 
 NAME = local.NAME
+user_name = local.user_name
 
 
 def is_interactive(input_: Literal["lines", "jsonl"]) -> bool:

@@ -266,7 +266,7 @@ class FrontDesk:
         self._dispatcher.go(asker.session)
         if isinstance(receipt, Refused):
             return RetryResult("refused", record.id, reason=receipt.reason)
-        return RetryResult("again", record.id, len(record.messages))
+        return RetryResult("again", record.id, len(record.messages), message=receipt.id)
 
     def _role(self, asker: Asker) -> Role | None:
         """As it is now: it may have been taken away since the command was accepted."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 from bot.agents.base import KillReport
 from bot.commands.model import Role
@@ -19,9 +20,19 @@ REMEMBERED = 1000  # events of stop commands by which a redelivery is recognised
 
 class Halts:
     def __init__(
-        self, dispatcher: Dispatcher, live: LiveRuns, resting: Leases, chores: Chores, known: Iterable[Event]
+        self,
+        dispatcher: Dispatcher,
+        live: LiveRuns,
+        resting: Leases,
+        chores: Chores,
+        known: Iterable[Event],
+        took: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """`known`: events of earlier commands, from the inbox: a network may deliver a stop again after a restart."""
+        """`known`: events of earlier commands, from the inbox: a network may deliver a stop again after a restart.
+
+        `took`: told how many seconds passed from a stop's word to the verdict on the run that it ended.
+        """
+        self._took = took
         self._dispatcher = dispatcher
         self._live = live
         self._resting = resting
@@ -37,7 +48,7 @@ class Halts:
         self._seen[event] = None
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        self._under_way[event] = self._stops(event, scope, role)
+        self._under_way[event] = [self._timed(stop) for stop in self._stops(event, scope, role)]
         if scope in ("session", "all"):
             self._rests[event] = self._resting.end(event.session) if scope == "session" else self._resting.end_all()
 
@@ -54,6 +65,15 @@ class Halts:
         """What became of the agents that rested where the stop reached."""
         ending = self._rests.pop(event, None)
         return () if ending is None else await ending
+
+    def _timed(self, stop: Awaitable[Stopped]) -> Awaitable[Stopped]:
+        ending = asyncio.ensure_future(stop)
+        ending.add_done_callback(partial(self._ended, asyncio.get_running_loop().time()))
+        return ending
+
+    def _ended(self, began: float, stop: asyncio.Future[Stopped]) -> None:
+        if not stop.cancelled() and stop.exception() is None and stop.result().ended:
+            self._took(asyncio.get_running_loop().time() - began)
 
     def _stops(self, event: Event, scope: int | str, role: Role) -> Sequence[Awaitable[Stopped]]:
         if scope == "session":

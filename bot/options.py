@@ -15,8 +15,10 @@ class RunOptions:
     agent: str | None = None
     transports: tuple[str, ...] = ()  # (): all that are set up
     input: Literal["lines", "jsonl"] = "lines"  # how the console reads when it is not a terminal
+    log_json: bool = False
 
     def overrides(self) -> Mapping[str, object]:
         """Settings that win over file and environment, as `bot.settings.load` takes them."""
-        given = {"data_dir": self.data, "default_agent": self.agent}
+        log = {"json": True} if self.log_json else None
+        given = {"data_dir": self.data, "default_agent": self.agent, "log": log}
         return {key: value for key, value in given.items() if value is not None}

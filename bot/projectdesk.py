@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from bot.commands import parse, projectwords, words
-from bot.commands.model import Asker, CommandCall, Desk, Invocation, Names, Option, Reply
+from bot.commands.model import Asker, Begun, CommandCall, Desk, Invocation, Names, Option, Reply
 from bot.commands.phrases import code
 from bot.commands.projects import NEW
 from bot.commands.registry import allowed, needed
@@ -107,7 +107,7 @@ class ProjectDesk:
         except UserError:
             await self._store.sessions.rebind(asker.session, name, before)
             raise
-        return Reply(f"Run {run} makes project `{name}`. `stop` ends it and removes what it made.")
+        return Reply(f"Run {run} makes project `{name}`. `stop` ends it and removes what it made.", came=Begun(run))
 
     async def repeat(self, invocation: Invocation, record: RunRecord, desk: Desk) -> Reply:
         """`retry` of a run that was no turn: go on where it waited for credentials, else the command once more."""
@@ -134,7 +134,7 @@ class ProjectDesk:
         text = f"new project {project.name} --git {shlex.quote(project.git_url)}"
         job = self._job("provision", f"new project {project.name}", project.name, asker, text, work, undoes=True)
         run = await self._chores.begin(replace(job, over=lambda ok: self._over(project.name, asker, None, ok)))
-        return Reply(f"Run {run} goes on with project `{project.name}`.")
+        return Reply(f"Run {run} goes on with project `{project.name}`.", came=Begun(run))
 
     async def _made(self, make: Callable[[], Awaitable[Project]]) -> Project:
         try:
@@ -372,7 +372,7 @@ class ProjectDesk:
 
         job = self._job(kind, title, project.name, invocation.asker, _text(invocation), work)
         run = await self._chores.begin(replace(job, over=over))
-        return Reply(f"Run {run}: {title}.")
+        return Reply(f"Run {run}: {title}.", came=Begun(run))
 
     def _job(
         self,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agents.base import Launcher
 from bot.commands.model import Asker, Names
+from bot.errors import UserError
 from bot.projectdesk import ProjectDesk
 from bot.projects.engine import Engine
 from bot.projects.gitrun import GitRunner
-from bot.projects.images import Images, ImageSettings
+from bot.projects.images import Images, ImageSettings, Tool
 from bot.projects.install import install_id
 from bot.projects.launcher import ContainerKiller, RunLauncher
-from bot.projects.model import WORKSPACE, Project
+from bot.projects.model import WORKSPACE, Project, Registry, Stack
 from bot.projects.provisioner import Provisioner
 from bot.projects.settings import ProjectSettings
 from bot.projects.truth import Truth
@@ -36,6 +38,7 @@ class Surroundings:
 
     data: Path
     store: Store
+    registry: Registry
     secrets: Secrets
     live: LiveRuns
     leases: Leases
@@ -57,7 +60,7 @@ class ProjectSide:
             engine=self.engine,
             images=Images(self.engine, images),
             git=GitRunner(self.engine, install, protocols, settings.proxy),
-            registry=around.store.projects,
+            registry=around.registry,
             data=around.data,
             install=install,
             settings=settings,
@@ -133,6 +136,19 @@ class ProjectSide:
         """Raises NotReady where the source is not what was made for the project."""
         await self.shop.check_source(project)
         return Workspace(project.source, Path(WORKSPACE), (project.owner.uid, project.owner.gid))
+
+    async def containers(self, projects: Sequence[Project]) -> Mapping[str, str]:
+        """What the container of each does, by the project's name. Raises UserError."""
+        return {each.project.name: each.container for each in await self.truth.conditions(projects)}
+
+    async def stacks(self) -> Sequence[tuple[Stack, Sequence[Tool] | None]]:
+        """With what is in each; None: no image has it yet, or none could be asked. Raises StackBroken."""
+        known = await asyncio.to_thread(self.shop.images.stacks)
+        try:
+            built = await self.shop.images.built()
+        except UserError:
+            built = {}
+        return [(stack, built.get(name)) for name, stack in known.items()]
 
     def trouble(self) -> tuple[str, ...]:
         """What is wrong with the engine or on it, a line each."""

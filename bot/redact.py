@@ -25,6 +25,7 @@ _SHAPES = re.compile(
   | \bnpm_[A-Za-z0-9]{36}\b
   | \bpypi-[A-Za-z0-9_-]{50,255}\b
   | \bhf_[A-Za-z0-9]{30,255}\b
+  | \btug[cl]?_[A-Za-z0-9]{43}\b                                   # ours, bot/access/keys.py
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -33,3 +34,8 @@ _SHAPES = re.compile(
 def redact(text: str) -> tuple[str, int]:
     """`text` with each recognised secret replaced by "[secret]", and how many there were."""
     return _SHAPES.subn(MARK, text)
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where `redact` would put its mark."""
+    return [match.span() for match in _SHAPES.finditer(text)]

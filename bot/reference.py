@@ -119,8 +119,13 @@ def _written(value: object, info: FieldInfo) -> str:
 def pages() -> Mapping[Path, str]:
     """File → what it must hold."""
     from bot.commands import document
+    from bot.gateway.api import page
 
-    return {FOLDER / "settings.md": settings_page(), FOLDER / "commands.md": document()}
+    return {
+        FOLDER / "settings.md": settings_page(),
+        FOLDER / "commands.md": document(),
+        FOLDER / "api.md": page.text(),
+    }
 
 
 def main(arguments: list[str]) -> int:

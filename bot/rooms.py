@@ -74,7 +74,8 @@ class Rooms:
             return (Notice(asker.target, f"{fine}: {' '.join(str(exc).split()).removesuffix('.')}."),)
         except Exception:
             reference = secrets.token_hex(4)
-            log.exception("the room of %s could not be made, reference %s", project, reference)
+            about = {"reference": reference}
+            log.exception("the room of %s could not be made, reference %s", project, reference, extra=about)
             return (Notice(asker.target, f"{fine}; the log has it under {reference}."),)
         return await self._bound(room, project, asker, agent)
 

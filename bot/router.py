@@ -18,11 +18,25 @@ from typing import Protocol, TypeVar
 from bot.access import Account, Door, Hearing, Roll, barred
 from bot.access import words as access_words
 from bot.commands import members, parse, words
-from bot.commands.model import Ask, Asker, CommandCall, Desk, Invocation, Names, Parsed, PlainText, Reply, Role, Usage
+from bot.commands.model import (
+    Ask,
+    Asker,
+    Broken,
+    CommandCall,
+    Desk,
+    Invocation,
+    Names,
+    Parsed,
+    PlainText,
+    Reply,
+    Role,
+    Usage,
+)
 from bot.commands.registry import allowed, needed
 from bot.commands.runs import STOP
 from bot.errors import OperatorError, UserError
 from bot.halts import Halts
+from bot.happenings.heard import Heard, Said
 from bot.redact import MARK, redact
 from dispatcher.core import Dispatcher
 from dispatcher.lane import size
@@ -77,7 +91,9 @@ class Router:
         say: Callable[[str, str], None],  # target and text, shown without the outbox
         max_message_bytes: int,
         group: asyncio.TaskGroup,
+        heard: Heard | None = None,
     ) -> None:
+        self._heard = heard or Heard()
         self._dispatcher = dispatcher
         self._inbox = inbox
         self._desk = desk
@@ -94,6 +110,7 @@ class Router:
         self._max_bytes = max_message_bytes
         self._group = group
         self._acting: set[asyncio.Task[object]] = set()
+        self._awaited: dict[Event, asyncio.Future[Reply | None]] = {}  # answers that `perform` waits for
 
     # ------------------------------------------------------------ Receiver
 
@@ -109,12 +126,26 @@ class Router:
         if isinstance(parsed, PlainText):
             notice = barred(role, _event(inbound), inbound.target)
             put = self._dispatcher.submit(self._message(inbound, text, needs_project=notice))
-            put.add_done_callback(partial(self._submitted, inbound))
+            put.add_done_callback(partial(self._submitted, inbound, text))
+            self._answer(inbound, None)
         else:
             put = self._command(inbound, text, parsed, role)
         if hidden:
             put.add_done_callback(partial(self._warn, inbound))
         return _acknowledged(put)
+
+    async def perform(self, inbound: Inbound) -> tuple[Ack, Reply | None]:
+        """As `receive`, and wait for the end of the command that it is.
+
+        None: it is text, was not accepted, or the bot ends before the command has.
+        """
+        event = _event(inbound)
+        answer = self._awaited[event] = asyncio.get_running_loop().create_future()
+        try:
+            ack = await self.receive(inbound)
+            return ack, await answer if ack.status == "accepted" else None
+        finally:
+            self._awaited.pop(event, None)
 
     def amend(self, amendment: Amendment) -> Awaitable[Ack]:
         if self._role(amendment) is None:
@@ -122,12 +153,12 @@ class Router:
             return _done(Ack("ignored", reason="stranger"))
         event = Event(amendment.session, amendment.transport, amendment.account, amendment.event_id)
         if amendment.text is None:
-            return _changed(self._dispatcher.retract(event))
+            return self._changed(event, None, self._dispatcher.retract(event))
         text, _ = redact(amendment.text)
         if size(text) > self._max_bytes:
             return _done(Ack("refused", reason="too long; the message stays as it was"))
         # Not every network keeps people from editing what others wrote, and what an operator wrote may reach the host.
-        return _changed(self._dispatcher.edit(event, text, amendment.sender))
+        return self._changed(event, text, self._dispatcher.edit(event, text, amendment.sender))
 
     def admits(self, transport: str, sender: str, *, direct: bool) -> bool:
         return self._door.admits(Account(transport, sender), direct=direct)
@@ -185,12 +216,13 @@ class Router:
             text = f"{members.PAIR.name} {MARK}"  # while it counts, the code is in memory alone
         message = self._message(inbound, text, kind="command", binds=binds)
         put = self._inbox.put(message, max_waiting=COMMANDS_WAITING, refusal=None)
-        put.add_done_callback(partial(self._accepted, inbound, parsed, role, held, binds))
+        put.add_done_callback(partial(self._accepted, inbound, text, parsed, role, held, binds))
         return asyncio.ensure_future(asyncio.shield(put))
 
     def _accepted(
         self,
         inbound: Inbound,
+        text: str,
         parsed: Parsed,
         role: Role,
         held: bool,
@@ -200,7 +232,8 @@ class Router:
         if not put.cancelled() and put.exception() is None and isinstance(receipt := put.result(), Accepted):
             self._hearing.ambient.committed(inbound.session, inbound.parent, binds)
             self._dispatcher.wake(inbound.session)  # a binding may have closed a batch
-            self._spawn(self._act(inbound, parsed, role, held, receipt.id), f"command {receipt.id}")
+            self._heard.received(_said(inbound, text, command=True), receipt)
+            self._spawn(self._act(inbound, parsed, role, held, receipt), f"command {receipt.id}")
             return
         if held:
             self._dispatcher.release(inbound.session)
@@ -218,18 +251,31 @@ class Router:
         ended = sum(len(each.ended) for each in stopped)
         self._say(inbound.target, f"Stopped ({ended} ended); it could not be written down yet.")
 
-    async def _act(self, inbound: Inbound, parsed: Parsed, role: Role, held: bool, number: int) -> None:
+    async def _act(self, inbound: Inbound, parsed: Parsed, role: Role, held: bool, receipt: Accepted) -> None:
+        number = receipt.id
         try:
-            reply = await self._reply(inbound, parsed, role, number)
+            try:
+                reply = await self._reply(inbound, parsed, role, number)
+            finally:
+                if held:  # what the command has begun holds by itself now
+                    self._dispatcher.release(inbound.session)
+            receipts = (Notice(inbound.target, reply.text, "receipt", f"command/{number}"),) if reply.text else ()
+            await self._answered(number, receipts, reply.ok)
+            self._heard.answered(inbound.session, receipt, reply.text, ok=reply.ok)
+            self._answer(inbound, reply)
         finally:
-            if held:  # what the command has begun holds by itself now
-                self._dispatcher.release(inbound.session)
-        receipts = (Notice(inbound.target, reply.text, "receipt", f"command/{number}"),) if reply.text else ()
-        await self._answered(number, receipts, reply.ok)
+            self._answer(inbound, None)
+
+    def _answer(self, inbound: Inbound, reply: Reply | None) -> None:
+        """Tell who waits for it, the first time."""
+        answer = self._awaited.get(_event(inbound))
+        if answer is not None and not answer.done():
+            answer.set_result(reply)
 
     async def _reply(self, inbound: Inbound, parsed: Parsed, role: Role, number: int) -> Reply:
         if not isinstance(parsed, CommandCall):
-            return Reply(parsed.text if isinstance(parsed, Usage | Ask) else "", ok=False)
+            misused = parsed if isinstance(parsed, Usage | Ask) else None
+            return Reply(misused.text if misused else "", ok=False, came=misused)
         if not allowed(role, parsed.command, parsed.args):
             return Reply(words.not_allowed(parsed.command, needed(parsed.command, parsed.args)), ok=False)
         asker = Asker(
@@ -247,11 +293,13 @@ class Router:
         try:
             return await parsed.command.handler(Invocation(parsed.command, parsed.args, asker, number), self._desk)
         except (UserError, StoreUnavailable) as exc:
-            return Reply(f"`{parsed.command.name}` could not be done: {exc}", ok=False)
+            return Reply(f"`{parsed.command.name}` could not be done: {exc}", ok=False, came=exc)
         except Exception:
             reference = secrets.token_hex(4)
-            log.exception("command %s failed, reference %s", parsed.command.name, reference)
-            return Reply(f"`{parsed.command.name}` failed inside Tugbot; the log has it under {reference}.", ok=False)
+            about = {"reference": reference, "session": inbound.session}
+            log.exception("command %s failed, reference %s", parsed.command.name, reference, extra=about)
+            text = f"`{parsed.command.name}` failed inside Tugbot; the log has it under {reference}."
+            return Reply(text, ok=False, came=Broken(reference))
 
     async def settled(self) -> None:
         """Wait until every command that was accepted has been answered."""
@@ -275,7 +323,7 @@ class Router:
         task.add_done_callback(self._acting.discard)
         return task
 
-    def _submitted(self, inbound: Inbound, put: asyncio.Future[Receipt]) -> None:
+    def _submitted(self, inbound: Inbound, text: str, put: asyncio.Future[Receipt]) -> None:
         if put.cancelled() or put.exception() is not None:
             return
         receipt = put.result()
@@ -283,6 +331,15 @@ class Router:
             self._hearing.ambient.committed(inbound.session, inbound.parent, {})
         if isinstance(receipt, Refused):
             self._announced()
+        self._heard.received(_said(inbound, text), receipt)
+
+    def _changed(self, event: Event, text: str | None, change: asyncio.Future[Change]) -> Awaitable[Ack]:
+        def told(done: asyncio.Future[Change]) -> None:
+            if not done.cancelled() and done.exception() is None and done.result() == "changed":
+                self._heard.changed(event, text)
+
+        change.add_done_callback(told)
+        return _changed(change)
 
     # ------------------------------------------------------------ messages
 
@@ -322,6 +379,10 @@ class Router:
 
 def _event(inbound: Inbound) -> Event:
     return Event(inbound.session, inbound.transport, inbound.account, inbound.event_id)
+
+
+def _said(inbound: Inbound, text: str, *, command: bool = False) -> Said:
+    return Said(_event(inbound), inbound.sender, inbound.sender_name, text, inbound.attachments, command)
 
 
 async def _done(ack: Ack) -> Ack:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from bot import hidden
 from bot.errors import UserError
 
 BOT = "bot"
@@ -80,6 +81,7 @@ class Secrets:
 
     def set(self, scope: str, name: str, value: str) -> None:
         check_value(check_name(name), value)
+        hidden.note((value,))
         with self._changing(scope) as values:
             values[name] = value
 
@@ -110,11 +112,13 @@ class Secrets:
         try:
             with path.open(encoding="utf-8") as file:
                 _check_private(path, os.fstat(file.fileno()))
-                return _parsed(path, file.read())
+                values = _parsed(path, file.read())
         except FileNotFoundError:
             return {}
         except OSError as exc:
             raise SecretsUnreadable(path=path, reason=exc.strerror, fix="Make the file readable for you.") from exc
+        hidden.note(values.values())
+        return values
 
     def _path(self, scope: str) -> Path:
         return self._root / f"{check_scope(scope)}.json"

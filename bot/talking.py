@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bot import logs
+from bot.happenings.model import Tell, TransportFailed, TransportWorks, nobody
 from dispatcher.model import Fenced, StoreUnavailable
 from transports.base import Disconnected, Receiver, Transport
 
@@ -46,24 +48,31 @@ class Talking:
         self,
         tell: Callable[[str, str], None],
         *,
+        happened: Tell = nobody,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`tell`: the name of the transport that fails, and what its owner is told elsewhere. Must not raise."""
         self._tell = tell
+        self._happened = happened
         self._clock = clock
         self._sleep = sleep
         self._episodes: dict[str, Episode] = {}  # by transport
 
     async def run(self, transport: Transport, receiver: Receiver) -> None:
         """Until the transport has no more messages to come, or until cancelled. Raises Fenced."""
+        logs.about(transport=transport.name)
         while (failure := await self._attempt(transport, receiver)) is not None:
             await self._wait(self._failed(transport.name, failure))
-        self._episodes.pop(transport.name, None)
+        self._over(transport.name)
 
     def trouble(self) -> tuple[str, ...]:
         """What does not work at this moment, a line for each transport."""
         return tuple(_line(name, each) for name, each in self._episodes.items() if each.failure.told)
+
+    def failing(self) -> frozenset[str]:
+        """The transports that do not work at this moment."""
+        return frozenset(name for name, each in self._episodes.items() if each.failure.told)
 
     async def _attempt(self, transport: Transport, receiver: Receiver) -> Failure | None:
         """None: it ended by itself."""
@@ -77,8 +86,15 @@ class Talking:
         return None
 
     def _steady(self, name: str) -> None:
-        if self._episodes.pop(name, None) is not None:
+        if self._over(name):
             log.info("transport %s works again", name)
+
+    def _over(self, name: str) -> bool:
+        """Whether there was trouble."""
+        episode = self._episodes.pop(name, None)
+        if episode is not None and episode.failure.told:
+            self._happened(TransportWorks(transport=name))
+        return episode is not None
 
     def _failed(self, name: str, failure: Failure) -> Episode:
         episode = self._episodes.get(name)
@@ -91,6 +107,7 @@ class Talking:
             log.warning("transport %s ended: %s", name, failure.reason)
             if failure.told:
                 self._tell(name, _news(name, failure))
+                self._happened(TransportFailed(transport=name, reason=failure.reason, lasting=failure.lasting))
         episode.delay = _delay(episode.delay, failure)
         return episode
 
@@ -120,7 +137,7 @@ def _failure(name: str, exc: Exception) -> Failure:
     if all(isinstance(cause, StoreUnavailable) for cause in causes):
         return Failure(str(causes[0]), told=False)
     reference = secrets.token_hex(4)
-    log.error("transport %s failed, reference %s", name, reference, exc_info=exc)
+    log.error("transport %s failed, reference %s", name, reference, exc_info=exc, extra={"reference": reference})
     return Failure(f"it failed inside Tugbot; the log has it under {reference}")
 
 

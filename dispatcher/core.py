@@ -9,7 +9,7 @@ Book-keeping never awaits. Where an order matters, a comment says which and why.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TypeVar
 
@@ -53,7 +53,13 @@ class Dispatcher:
         *,
         limits: Limits,
         group: asyncio.TaskGroup,
+        launched: Callable[[float], None] = lambda late: None,
     ) -> None:
+        """`launched`: told how many seconds after the end of its window, or of the run before it, a batch was begun.
+
+        Not told of batches that waited in line, which is no lateness, nor of those that were full before their time.
+        """
+        self._launched = launched
         self._inbox = inbox
         self._ledger = ledger
         self._insist = Insist(observer, limits.retry_delay)
@@ -218,17 +224,20 @@ class Dispatcher:
             match await self._verdict(lane):
                 case Idle():
                     self._line.withdraw(lane)
+                    lane.due_at = None
                     if self._leave(lane):
                         return
                     await lane.wake.wait()
                 case Wait(until):
                     self._line.withdraw(lane)
+                    lane.due_at = until
                     await self._sleep(lane, lane.ask_at if until is None else until)
                 case Due(ids):
                     # Nothing is awaited between the verdict and the launch, so the verdict still holds.
                     if self._line.admit(lane, ids):
                         self._launch(lane, ids)
                     else:
+                        lane.due_at = None
                         await self._sleep(lane, self._line.tell_at(lane))
                 case Interrupt():
                     self._interrupt(lane)
@@ -293,7 +302,8 @@ class Dispatcher:
     # ------------------------------------------------------------ runs
 
     def _launch(self, lane: Lane, ids: tuple[int, ...]) -> None:
-        run = lane.run = Running(self._loop.time(), self._line.leave(lane))
+        run = lane.run = Running(self._loop.time(), self._line.leave(lane), due_at=lane.due_at)
+        lane.due_at = None
         self._spawn(self._run(lane, run, ids), f"run {lane.session}")
 
     def _steer(self, lane: Lane, ids: tuple[int, ...]) -> None:
@@ -319,10 +329,16 @@ class Dispatcher:
         try:
             if await self._claim(lane, run, ids):
                 self._execution.hand_over(run)
+                self._measure(run)
                 lane.wake.set()  # there is a turn now that may be interrupted
                 await self._execution.finish(run)
         finally:
             self._conclude(lane, run)
+
+    def _measure(self, run: Running) -> None:
+        late = self._loop.time() - run.due_at if run.due_at is not None else -1.0
+        if late >= 0:
+            self._launched(late)
 
     async def _claim(self, lane: Lane, run: Running, ids: tuple[int, ...]) -> bool:
         try:
@@ -341,6 +357,7 @@ class Dispatcher:
                 self._line.admission.quarantine(run.ticket.workspace, run.outcome.reason)
         self._line.admission.release(run.ticket)
         lane.run = None
+        lane.due_at = self._loop.time()
         # What arrived meanwhile is the follow-up batch: due now, no second window.
         lane.hurried_upto = max(lane.hurried_upto, self._inbox.last_id)
         run.judged.set()

@@ -24,6 +24,7 @@ class Running:
     steering: asyncio.Task[None] | None = None  # further text on its way to the turn; its end is waited for
     deaf: bool = False  # the turn takes no further text any more
     doubtful: bool = False  # it is not known whether the agent heard all of it
+    due_at: float | None = None  # monotonic; None: it waited for something else than the time
     stopped_upto: int = 0  # highest row that a stop of the session has covered while this ran
     judged: asyncio.Event = field(default_factory=asyncio.Event)  # there is an outcome, or nothing was claimed
     over: asyncio.Event = field(default_factory=asyncio.Event)  # recorded, workspace and slot given back
@@ -47,6 +48,7 @@ class Lane:
     told: Place | None = None  # last place that was shown
     rows: tuple[Row, ...] = ()  # as last read; the newest one's target is told the place in line
     repeats: tuple[Row, ...] = ()
+    due_at: float | None = None  # monotonic: when what waits was to begin by the last verdict
     retry_at: float = 0.0  # the store failed; not before this
     ask_at: float | None = None  # when the running turn is asked again whether it takes text
 

@@ -129,6 +129,7 @@ class Queue:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     id: int
+    project: str | None = None  # that the message is bound to
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from bot.access import AccessDesk, Ambient, Door, Hearing, Roll
+from bot.access import AccessDesk, Ambient, Door, Hearing, Keyring, Roll
 from bot.commands.model import Asker, Invocation, Names, Reply, StatusReport, StopReport
 from bot.halts import Halts
 from bot.router import Router
@@ -25,6 +26,7 @@ from transports.base import Ack, Inbound
 
 IDS = itertools.count(1)  # of events: a house that is opened again must not repeat those of the first
 OWNER, CHATS = "@me:example.org", ("console", "matrix", "slack")
+NOWHERE = Path("/nonexistent/tugbot")
 
 
 class Clock:
@@ -108,14 +110,17 @@ class PlainDesk:
 
 
 class House:
-    def __init__(self, disk: Disk, allow: Sequence[str], transports: Sequence[str], clock: Clock) -> None:
+    def __init__(self, disk: Disk, allow: Sequence[str], transports: Sequence[str], clock: Clock, data: Path) -> None:
         self.disk = disk
         self.clock = clock
         self.store = MemoryStore(disk, step=self._step)
         self.full = False  # the store cannot be written
         self.said: list[tuple[str, str]] = []  # without the outbox
         self.told: list[str] = []  # whoever runs the bot
-        self.roll = Roll(self.store.members, allow)
+        # Nothing is written down before somebody is logged in; tests that do that bring a folder.
+        self.keyring = Keyring(data, clock, clock)
+        self.page: Callable[[str], str] | None = "http://127.0.0.1:8808/login#{}".format
+        self.roll = Roll(self.store.members, allow, token=self.keyring.tokens.role)
         self.door = Door(self.roll, lambda: transports, self.told.append, clock)
         self.agents = Agents()
         self.asking = False  # an agent's question waits, everywhere
@@ -134,7 +139,9 @@ class House:
         )
         nothing = SimpleNamespace(live={}, stop=lambda session: [], stop_all=list)
         self.halts = Halts(self.dispatcher, LiveRuns(), cast("Any", _Resting()), cast("Any", nothing), ())
-        self.people = AccessDesk(self.roll, self.door, lambda *said: self.said.append(said), self.clock)
+        self.people = AccessDesk(
+            self.roll, self.door, lambda *said: self.said.append(said), self.keyring, self.page, self.clock
+        )
         self.desk = PlainDesk(self.store, self.halts, self.people)
         hearing = Hearing(Ambient(await self.store.sessions.all()), lambda session: self.asking, self.dispatcher_busy)
         self.router = Router(
@@ -204,8 +211,9 @@ async def house(
     allow: Sequence[str] = (OWNER,),
     transports: Sequence[str] = CHATS,
     clock: Clock | None = None,
+    data: Path = NOWHERE,
 ) -> AsyncIterator[House]:
-    home = House(disk or Disk(), allow, transports, clock or Clock())
+    home = House(disk or Disk(), allow, transports, clock or Clock(), data)
     async with asyncio.TaskGroup() as group:
         await home.open(group)
         yield home

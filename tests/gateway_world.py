@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from bot.gateway.model import Address, Bounds
+from bot.gateway.parts import Parts
 from bot.gateway.port import claim
 from bot.gateway.server import Gateway
 from transports.base import Hook
@@ -51,13 +52,18 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    hooks: Mapping[str, Hook] | None = None, *, bounds: Bounds | None = None, public_host: str = ""
+    hooks: Mapping[str, Hook] | None = None,
+    *,
+    bounds: Bounds | None = None,
+    public_host: str = "",
+    behind_proxy: bool = False,
+    parts: Parts | None = None,
 ) -> AsyncIterator[Served]:
-    address = Address(port=0, public_host=public_host)
+    address = Address(port=0, public_host=public_host, behind_proxy=behind_proxy)
     gateway = Gateway(address, claim(address), bounds)
     try:
-        await gateway.serve(hooks or {})
-        async with aiohttp.ClientSession() as session:
+        await gateway.serve(hooks or {}, parts)
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             yield Served(gateway, session)
     finally:
         await gateway.close()

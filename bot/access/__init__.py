@@ -4,8 +4,9 @@ from bot.access.ambient import Ambient
 from bot.access.door import Door
 from bot.access.hearing import Hearing
 from bot.access.host import barred
+from bot.access.keyring import Keyring
 from bot.access.memberdesk import AccessDesk
-from bot.access.model import CONSOLE, Account
+from bot.access.model import API, CONSOLE, Account
 from bot.access.roll import Roll
 
-__all__ = ["CONSOLE", "AccessDesk", "Account", "Ambient", "Door", "Hearing", "Roll", "barred"]
+__all__ = ["API", "CONSOLE", "AccessDesk", "Account", "Ambient", "Door", "Hearing", "Keyring", "Roll", "barred"]

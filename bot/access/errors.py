@@ -27,3 +27,23 @@ class NotAMember(UserError):
 
 class NotWritten(UserError):
     """`{account}` is shut out from this moment on, but that could not be written down ({reason}). Say it again, or a restart lets them in."""  # noqa: E501
+
+
+class TokenNameInvalid(UserError):
+    """That is not a name for a token: use a to z, 0 to 9, `.`, `-` and `_`, at most 40 characters, for example `ci`."""
+
+
+class TokenExists(UserError):
+    """There is a token {name} already. Choose another name, or run `tugbot token revoke {name}` first."""
+
+
+class TokenMissing(UserError):
+    """There is no token of that name. `tugbot token list` shows those there are."""
+
+
+class TokensUnwritable(UserError):
+    """The tokens could not be written: {reason}. Nothing was changed."""
+
+
+class StillOnDisk(UserError):
+    """`{account}` is shut out from this moment on, but their logins could not be taken off the disk ({reason}). Should they be given a role again, browsers where they were logged in still are."""  # noqa: E501

@@ -9,7 +9,8 @@ from typing import cast
 from bot.access import words
 from bot.access.accounts import resolved
 from bot.access.door import Door
-from bot.access.errors import CodeUnknown
+from bot.access.errors import CodeUnknown, StillOnDisk
+from bot.access.keyring import Keyring
 from bot.access.model import CONSOLE, Account, Caller
 from bot.access.roll import Roll
 from bot.commands import codes
@@ -24,11 +25,15 @@ class AccessDesk:
         roll: Roll,
         door: Door,
         say: Callable[[str, str], None],  # target and text, shown without the outbox
+        keyring: Keyring,
+        page: Callable[[str], str] | None = None,  # the address that logs in with a link's secret
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._roll = roll
         self._door = door
         self._say = say
+        self._keyring = keyring
+        self._page = page
         self._clock = clock
 
     async def overview(self, invocation: Invocation) -> Reply:
@@ -37,7 +42,9 @@ class AccessDesk:
         now = self._clock()
         callers = [(each, each.code if openly else "", now - each.at) for each in self._door.callers()]
         members = tuple(self._roll.members.items())
-        return Reply(words.overview(members, self._roll.owners, callers, self._door.turned_away))
+        return Reply(
+            words.overview(members, self._roll.owners, callers, self._door.turned_away, self._keyring.tokens.counting())
+        )
 
     async def grant(self, invocation: Invocation) -> Reply:
         word, role = str(invocation.args["user"]), cast("Role", invocation.args["role"])
@@ -55,6 +62,7 @@ class AccessDesk:
         account = self._account(str(invocation.args["user"]))
         name, last = self._name(account), self._would_orphan(account)
         await self._roll.revoke(account)
+        await self._log_out(account)
         return Reply(words.revoked(account, name) + (words.ORPHANED if last else ""))
 
     async def pair(self, invocation: Invocation) -> Reply:
@@ -70,6 +78,29 @@ class AccessDesk:
         return Reply(
             {"paired": words.PAIRED, "wrong": words.WRONG, "too often": words.TOO_OFTEN}[came], came == "paired"
         )
+
+    # ------------------------------------------------------------ the page
+
+    async def page(self, invocation: Invocation) -> Reply:
+        asker = invocation.asker
+        account = Account(asker.transport, asker.sender)
+        if "what" in invocation.args:
+            await self._log_out(account)
+            return Reply(words.LOGGED_OUT)
+        if self._page is None:
+            return Reply(words.NO_PAGE, ok=False)
+        if not asker.direct:
+            return Reply(words.PAGE_IN_DIRECT, ok=False)
+        link = self._page(self._keyring.links.make(account, asker.sender_name))
+        # Beside the outbox: what stands there, operators can read, and the link of an owner would make them one.
+        self._say(asker.target, words.page_link(link))
+        return Reply(words.PAGE_GIVEN)
+
+    async def _log_out(self, account: Account) -> None:
+        try:
+            await self._keyring.log_out(account)
+        except OSError as exc:
+            raise StillOnDisk(account=account, reason=exc.strerror) from exc
 
     # ------------------------------------------------------------ who is meant
 

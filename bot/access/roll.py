@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.access.accounts import means, speaks_on
 from bot.access.errors import NotAMember, NotWritten, OwnerBySettings
-from bot.access.model import CONSOLE, Account
+from bot.access.model import API, CONSOLE, Account
 from bot.commands.model import Role
 from bot.commands.registry import ROLES
 from bot.store.records import Member
@@ -26,11 +26,19 @@ class Kept(Protocol):
 
 
 class Roll:
-    def __init__(self, kept: Kept, owners: Sequence[str], clock: Callable[[], float] = time.time) -> None:
-        """`owners`: entries of `[access] allow`."""
+    def __init__(
+        self,
+        kept: Kept,
+        owners: Sequence[str],
+        clock: Callable[[], float] = time.time,
+        *,
+        token: Callable[[str], Role | None] = lambda name: None,
+    ) -> None:
+        """`owners`: entries of `[access] allow`. `token`: what the token of a name may do now."""
         self._kept = kept
         self._owners = tuple(dict.fromkeys(owners))
         self._clock = clock
+        self._token = token
         self._members: dict[Account, Member] = {}
 
     async def load(self) -> None:
@@ -40,6 +48,8 @@ class Roll:
 
     def role(self, account: Account) -> Role | None:
         """None: a stranger."""
+        if account.transport == API:  # first: neither settings nor grants give a name of a token anything
+            return self._token(account.user)
         if account.transport == CONSOLE or self.is_set(account):
             return "owner"
         member = self._members.get(account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.access.limits import HOUR
-from bot.access.model import Account, Caller
+from bot.access.model import Account, Caller, Token
 from bot.commands.model import Role
 from bot.commands.phrases import code, counted, first_words, lasting
 from bot.runs.words import named
@@ -22,6 +22,28 @@ PAIRED = (
 PAIRED_ALREADY = "You are an owner already."
 WRONG = "That is no pairing code that counts now. Each start prints a new one, while nobody in a chat is an owner."
 TOO_OFTEN = "That were too many wrong codes; wait an hour, or start the bot again."
+NO_PAGE = (
+    'There is no page in this bot: nothing is served over HTTP. `gateway.enabled = "on"` in bot.toml changes that.'
+)
+PAGE_IN_DIRECT = (
+    "Ask me where nobody else reads the answer, in a direct message: whoever opens the link is you. The link that you "
+    "are given there counts once."
+)
+PAGE_GIVEN = "A link for you comes beside this message. It counts once, for ten minutes; `page` gives another."
+LOGGED_OUT = "You are logged out of the page in every browser, and no link of before logs you in."
+
+
+def page_link(address: str) -> str:
+    return (
+        f"{address}\nlogs one browser in as you. Hand it to nobody. The page opens where that address can be reached. "
+        "`page logout` logs you out everywhere."
+    )
+
+
+def page_at_start(address: str) -> str:
+    return (
+        f"The bot's page, for you as the owner: {address}\nThe link counts once, for ten minutes; `page` gives another."
+    )
 
 
 def pairing_code(pairing: str) -> str:
@@ -80,12 +102,14 @@ def overview(
     owners: Sequence[str],
     callers: Sequence[tuple[Caller, str, float]],
     turned_away: int,
+    tokens: Sequence[Token] = (),
 ) -> str:
     """`callers`: each with the code to be shown ("": none), and its age in seconds."""
     lines = [
         *(f"- {code(owner, SHOWN)}: owner, by the settings" for owner in owners),
         *(f"- {person(account, member.name)}: {member.role}{_by(member)}" for account, member in members),
         "- the person at the console: owner",
+        *(f"- {code(token.name)}: {token.role}, a token for programs" for token in tokens),
     ]
     if callers:
         lines += ["", "Asking to be let in:", *(_caller(*each) for each in callers)]

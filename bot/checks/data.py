@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -12,6 +13,7 @@ from bot.checks.base import Check
 from bot.datadir import may_be_closed, reason, running_pid
 
 ENOUGH = 500_000_000  # bytes free: agents' scratch directories fill faster than the database
+ENOUGH_FILES = 10_000  # inodes free: one `npm install` may take that many
 # Types of mount where SQLite's write-ahead log is not safe (sqlite.org/wal.html: one host, shared memory).
 NETWORK = re.compile(
     r"nfs\d?|cifs|smb3?|smbfs|9p|afs|ceph|lustre|beegfs|gpfs|davfs|fuse\.(sshfs|rclone|glusterfs|ceph.*|s3fs|davfs\d?)"
@@ -25,15 +27,26 @@ def directory(path: Path) -> Check:
     if not path.is_dir():
         return Check(name, False, f"{path} is a file", f"mv '{path}' '{path}.old'")
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        info = path.stat()
     except OSError as exc:
         return Check(name, False, f"{path}: {reason(exc)}", f"ls -ld '{path}'")
+    mode = stat.S_IMODE(info.st_mode)
+    if info.st_uid != os.geteuid():
+        detail = f"{path} belongs to {_user(info.st_uid)}, not to you"
+        return Check(name, False, detail, f"sudo chown -R \"$USER\" '{path}'")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return Check(name, False, f"{path} cannot be read and written by you", f"sudo chown -R \"$USER\" '{path}'")
     if mode & 0o077:
         fix = f"chmod 700 '{path}'" if may_be_closed(path) else "tugbot run --data ~/.tugbot"
         return Check(name, False, f"{path} is open to other users (mode {mode:04o})", fix)
     return Check(name, True, f"{path}, only yours")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"the user with the number {uid}"
 
 
 def _creatable(name: str, path: Path) -> Check:
@@ -52,7 +65,19 @@ def _existing(path: Path) -> Path:
 def space(path: Path) -> Check:
     free = shutil.disk_usage(_existing(path)).free
     detail = f"{free / 1e9:.1f} GB free"
-    return Check("disk", free >= ENOUGH, detail, "" if free >= ENOUGH else f"du -xh '{path}' | sort -h | tail")
+    if free < ENOUGH:
+        return Check("disk", False, detail, f"du -xh '{path}' | sort -h | tail")
+    return _inodes(path, detail)
+
+
+def _inodes(path: Path, detail: str) -> Check:
+    """File systems that make them as they need them say that they have none."""
+    found = os.statvfs(_existing(path))
+    if not found.f_files:
+        return Check("disk", True, detail)
+    enough = found.f_favail >= ENOUGH_FILES
+    fix = "" if enough else f"du -x --inodes '{path}' | sort -n | tail"
+    return Check("disk", enough, f"{detail}, room for {found.f_favail} files", fix)
 
 
 def file_system(path: Path) -> Check:

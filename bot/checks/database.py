@@ -22,6 +22,17 @@ def revision(url: str) -> Check:
     return _of_file(sqlite_file(address)) if is_sqlite(address) else _of_server(url)
 
 
+def file(url: str) -> Path | None:
+    """Of SQLite; None: the database is a server's, or the address is none."""
+    from bot.store.engines import is_sqlite, parsed, sqlite_file
+
+    try:
+        address = parsed(url)
+    except UserError:
+        return None
+    return sqlite_file(address) if is_sqlite(address) else None
+
+
 def _of_file(file: Path) -> Check:
     if not file.exists():
         return Check(NAME, True, f"{file} will be made by the first start")

@@ -62,9 +62,8 @@ def _ssh() -> Check:
 
 
 def _include(settings: Settings) -> Check:
-    generated = settings.data_dir / "ssh" / "config"
-    done = sshconfig.is_set_up(Path.home() / ".ssh" / "config", generated)
-    detail = (
-        "~/.ssh/config includes the projects" if done else "`ssh tug-<project>` is not known to ssh and editors yet"
-    )
-    return Check("ssh names", True, detail, "" if done else "tugbot ssh setup")
+    name, generated = "ssh names", settings.data_dir / "ssh" / "config"
+    if sshconfig.is_set_up(Path.home() / ".ssh" / "config", generated):
+        return Check(name, True, "~/.ssh/config includes the projects")
+    some = sshconfig.has_projects(generated)
+    return Check(name, not some, "`ssh tug-<project>` is not known to ssh and editors yet", "tugbot ssh setup")

@@ -32,6 +32,16 @@ def listed(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, Trial
     return {**in_matrix, **in_slack}
 
 
+def servers(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Base URLs of the networks that are asked anyway."""
+    homeservers = [account.homeserver for account in matrix.accounts(settings).values()]
+    try:
+        apis = [slack.api(environ)] if slack.accounts(settings) else []
+    except UserError:
+        apis = []  # the trial of the transport says why
+    return (*homeservers, *apis)
+
+
 async def _matrix(own: matrix.MatrixAccount, data: Path, environ: Mapping[str, str]) -> str:
     from transports.matrix.signin import verify
 

@@ -1,4 +1,4 @@
-"""members, grant, revoke, pair: who may talk to the bot."""
+"""members, grant, revoke, pair, page: who may talk to the bot."""
 
 from __future__ import annotations
 
@@ -80,4 +80,17 @@ PAIR = Command(
     handler=_by(lambda desk, invocation: desk.pair(invocation)),
 )
 
-ALL = (MEMBERS, GRANT, REVOKE, PAIR)
+PAGE = Command(
+    name="page",
+    group=GROUP,
+    summary="gives you a link that logs a browser in to the bot's page, as you",
+    args=(Arg("what", "choice", optional=True, choices=("logout",)),),
+    details=(
+        "Only in a conversation of two: whoever opens the link is you. It counts once, for ten minutes. What you may "
+        "do on the page is what you may do here, and ends with it. `page logout` logs you out of it in every browser."
+    ),
+    examples=(Example("page", "a link for you"), Example("page logout", "no browser is logged in as you any more")),
+    handler=_by(lambda desk, invocation: desk.page(invocation)),
+)
+
+ALL = (MEMBERS, GRANT, REVOKE, PAIR, PAGE)

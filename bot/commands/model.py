@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from bot.agents.base import KillReport
+from bot.errors import UserError
 from bot.runs.asking import Decision, Question, Reaction
 from bot.store.records import Books, RunRecord, SessionSettings
-from dispatcher.model import RunState, Stopped
+from dispatcher.model import RunState, Stopped, StoreUnavailable
 
 Role: TypeAlias = Literal["guest", "member", "operator", "owner"]
 
@@ -166,9 +167,24 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that does the work from here on."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """It failed inside Tugbot."""
+
+    reference: str  # under which the log has it
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     text: str  # Markdown; "": what came of it is shown already
     ok: bool = True  # False: the command ends as failed in the books
+    came: Came = None  # what `text` tells, for programs; None: there is no more to it
 
 
 class Handler(Protocol):
@@ -239,6 +255,7 @@ class RetryResult:
     messages: int = 0
     reason: str = ""  # for `refused`
     due: float | None = None  # for `later`: Unix seconds
+    message: int | None = None  # for `again`: inbox id of the new message
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +283,12 @@ class SentFile:
     name: str
     size: int  # bytes
     lies_at: str = ""  # its path on this machine, where the conversation takes no files and that helps instead
+
+
+# What came of a command, for programs. Usage and Ask: it was misused; an error: it could not be done.
+Came: TypeAlias = (
+    StopReport | RetryResult | Reaction | Begun | Usage | Ask | Broken | UserError | StoreUnavailable | None
+)
 
 
 class ProjectDesk(Protocol):
@@ -318,6 +341,8 @@ class MemberDesk(Protocol):
     async def revoke(self, invocation: Invocation) -> Reply: ...
 
     async def pair(self, invocation: Invocation) -> Reply: ...
+
+    async def page(self, invocation: Invocation) -> Reply: ...
 
 
 class Desk(Protocol):

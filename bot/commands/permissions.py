@@ -21,7 +21,7 @@ async def _deny(invocation: Invocation, desk: Desk) -> Reply:
 
 def _answered(invocation: Invocation, desk: Desk, decision: Decision, why: str = "") -> Reply:
     reaction = desk.answer(invocation.asker, decision, why)
-    return Reply(words.answered(reaction), ok=reaction.result == "taken")
+    return Reply(words.answered(reaction), ok=reaction.result == "taken", came=reaction)
 
 
 ALLOW = Command(

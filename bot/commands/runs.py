@@ -21,7 +21,7 @@ def _stop_role(args: Args) -> Role:
 
 async def _stop(invocation: Invocation, desk: Desk) -> Reply:
     report = await _stopping(invocation, desk)
-    return Reply(words.stopped(report), words.stop_succeeded(report))
+    return Reply(words.stopped(report), words.stop_succeeded(report), report)
 
 
 async def _stopping(invocation: Invocation, desk: Desk) -> StopReport:
@@ -113,7 +113,7 @@ async def _retry(invocation: Invocation, desk: Desk) -> Reply:
     if record is not None and record.kind != "agent":
         return await desk.projects.repeat(invocation, record, desk)
     result = await desk.retry(invocation.asker, number, invocation.message_id, moment)
-    return Reply(words.retried(result, desk.now()), ok=result.outcome in ("again", "later"))
+    return Reply(words.retried(result, desk.now()), ok=result.outcome in ("again", "later"), came=result)
 
 
 def _moment(args: Args) -> str | None:

@@ -16,11 +16,14 @@ HEADERS = {
 }
 _NAMES = {
     400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",
     413: "too_large",
     421: "unknown_host",
+    429: "too_many_requests",
     500: "internal_error",
     503: "unavailable",
 }

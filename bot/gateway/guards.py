@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CLOSES = (408, 413)  # what is left of such a request must not be read as the next one
+TOLD = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})  # of what a handler raises, beside the status
 
 
 @web.middleware
@@ -30,7 +31,8 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
             raise  # nobody is there to be told
         reference = secrets.token_hex(4)
         path = request.rel_url.raw_path
-        log.error("%s %s failed, reference %s", request.method, path, reference, exc_info=exc)
+        about = {"reference": reference}
+        log.error("%s %s failed, reference %s", request.method, path, reference, exc_info=exc, extra=about)
         return refusal(500, reference=reference)
 
 
@@ -38,8 +40,8 @@ def _told(exc: web.HTTPException) -> web.StreamResponse:
     if exc.status < 400:
         raise exc
     answer = refusal(exc.status)
-    if "Allow" in exc.headers:
-        answer.headers["Allow"] = exc.headers["Allow"]
+    for name in TOLD & exc.headers.keys():
+        answer.headers[name] = exc.headers[name]
     if exc.status in CLOSES:
         answer.force_close()
     return answer

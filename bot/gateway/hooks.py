@@ -13,6 +13,7 @@ from transports.base import Hook, HookRequest
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER = "1"  # second
+PATIENT = 8  # times as many bodies may still be coming as requests are answered at the same time
 
 
 class Hooks:
@@ -23,6 +24,7 @@ class Hooks:
         self._hooks = hooks
         self._at_most = at_most
         self._busy = 0
+        self._reading = 0
 
     def mount(self, app: web.Application) -> None:
         for path, hook in self._hooks.items():
@@ -30,21 +32,33 @@ class Hooks:
 
     def _handler(self, hook: Hook) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
+            # Bodies are waited for apart: who sends none, and need not sign anything for that, must not keep the
+            # network out.
+            if self._reading >= self._at_most * PATIENT:
+                return _busy()
+            self._reading += 1
+            try:
+                body = await bodies.read(request)
+            finally:
+                self._reading -= 1
             if self._busy >= self._at_most:
-                answer = refusal(503)
-                answer.headers["Retry-After"] = RETRY_AFTER
-                return answer
+                return _busy()
             self._busy += 1
             try:
-                return await _called(hook, request)
+                return await _called(hook, request, body)
             finally:
                 self._busy -= 1
 
         return handle
 
 
-async def _called(hook: Hook, request: web.Request) -> web.StreamResponse:
+def _busy() -> web.Response:
+    answer = refusal(503)
+    answer.headers["Retry-After"] = RETRY_AFTER
+    return answer
+
+
+async def _called(hook: Hook, request: web.Request, body: bytes) -> web.StreamResponse:
     headers = {name.lower(): request.headers[name] for name in request.headers}  # of two alike, the first
-    body = await bodies.read(request)
     answer = await hook(HookRequest(request.method, headers, body, request.remote or ""))
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

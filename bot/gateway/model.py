@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from bot.access.model import Account
+from bot.commands.model import Role
+
 Enabled: TypeAlias = Literal["auto", "on", "off"]
 
 HEADERS_PATIENCE = 75.0  # seconds, as for the next request of a connection: longer than nginx keeps one (60)
 BODY_PATIENCE = 10.0  # seconds from a request's headers to the end of its body
-MAX_HOOKS = 256  # requests to hooks at the same time, those whose bodies are still coming included
+MAX_HOOKS = 256  # requests to hooks that are answered at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,12 @@ class Bounds:
     body_patience: float = BODY_PATIENCE
     headers_patience: float = HEADERS_PATIENCE
     max_hooks: int = MAX_HOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, as the roll has it at that moment."""
+
+    account: Account
+    name: str  # as people read it: a token's, or the person's
+    role: Role

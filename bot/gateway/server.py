@@ -9,11 +9,13 @@ from functools import partial
 
 from aiohttp import web
 
-from bot.gateway import bodies, health
+from bot.gateway import api, bodies, entrance, events, health, hosts, metrics
 from bot.gateway.answers import Request
 from bot.gateway.guards import AccessLog, by_name, failures
 from bot.gateway.hooks import Hooks
 from bot.gateway.model import Address, Bounds
+from bot.gateway.parts import Parts
+from bot.gateway.vitals import Looks
 from transports.base import Hook
 
 log = logging.getLogger(__name__)
@@ -39,9 +41,13 @@ class Gateway:
     def port(self) -> int:
         return int(self._socket.getsockname()[1])
 
-    async def serve(self, hooks: Mapping[str, Hook]) -> None:
+    def login(self, secret: str) -> str:
+        """The address that logs in with a link's secret."""
+        return hosts.login(self._address, self.port, secret)
+
+    async def serve(self, hooks: Mapping[str, Hook], parts: Parts | None = None) -> None:
         """Answer from now on, those first who have waited since the socket was claimed."""
-        app = self._application(Hooks(hooks, self._bounds.max_hooks))
+        app = self._application(Hooks(hooks, self._bounds.max_hooks), parts or Parts())
         runner = self._runner = web.AppRunner(
             app,
             handle_signals=False,
@@ -65,12 +71,21 @@ class Gateway:
             await self._runner.cleanup()
         self._socket.close()
 
-    def _application(self, hooks: Hooks) -> web.Application:
+    def _application(self, hooks: Hooks, parts: Parts) -> web.Application:
         app = web.Application(
             middlewares=[failures, by_name(self._address.public_host, hooks.paths)],
             client_max_size=self._bounds.max_body,
         )
         app[bodies.BOUNDS] = self._bounds
-        health.mount(app)
+        looks = Looks(parts.vitals) if parts.vitals is not None else None
+        health.mount(app, parts.vitals, looks)
+        if parts.vitals is not None and looks is not None:
+            metrics.mount(app, parts.vitals, looks)
+        if parts.entrance is not None:
+            entrance.mount(app, parts.entrance, self._address)
+        if parts.api is not None:
+            api.mount(app, parts.api)
+        if parts.events is not None:
+            events.mount(app, parts.events)
         hooks.mount(app)
         return app

@@ -43,6 +43,14 @@ def write(path: Path, blocks: Iterable[str]) -> None:
     put(path, whole(blocks).encode(), 0o600)
 
 
+def has_projects(generated: Path) -> bool:
+    """Whether what `write` wrote names any."""
+    try:
+        return f"Host {PREFIX}" in generated.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def editor_links(name: str) -> tuple[tuple[str, str], ...]:
     """Editor and what to open, for those that have an address of that kind."""
     return (

@@ -10,11 +10,12 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from bot.agents.base import PermissionRequest
 from bot.agents.config import Place
+from bot.happenings.model import RunAsked, RunDecided, Tell, nobody
 from bot.runs import words
 from bot.runs.watch import brief
 from bot.store.rules import ending_of
@@ -76,13 +77,42 @@ def _said(answer: Answer) -> str:
     return words.was_allowed(answer.by, always=answer.decision == "always")
 
 
+def _offers_always(question: Question) -> bool:
+    return any(option.kind == "allow_always" for option in question.request.options)
+
+
+def _asked(question: Question) -> RunAsked:
+    return RunAsked(
+        run=question.batch.run,
+        session=question.batch.session,
+        project=question.batch.binding.project,
+        question=question.key,
+        agent=question.agent,
+        tool=question.request.tool,
+        input=question.request.input,
+        always=_offers_always(question),
+    )
+
+
+def _decided(question: Question, answer: Answer | None) -> RunDecided:
+    over = RunDecided(
+        run=question.batch.run,
+        session=question.batch.session,
+        project=question.batch.binding.project,
+        question=question.key,
+        decision="over",
+    )
+    return over if answer is None else replace(over, decision=answer.decision, by=answer.by, why=answer.why)
+
+
 class Asking:
     """The questions of all runs."""
 
-    def __init__(self, show: Callable[[Notice, int], Awaitable[None]], patience: float) -> None:
+    def __init__(self, show: Callable[[Notice, int], Awaitable[None]], patience: float, tell: Tell = nobody) -> None:
         """`show` puts a notice of a run into the outbox; `patience`: seconds until a question counts as denied."""
         self._show = show
         self._patience = patience
+        self._tell = tell
         self._open: dict[str, Question] = {}  # by key, oldest first
         self._past: OrderedDict[str, tuple[Question, Answer | None]] = OrderedDict()
         self._asked: dict[int, int] = {}  # questions so far, by run
@@ -100,6 +130,7 @@ class Asking:
             del self._open[question.key]
             self._remember(question, decided)
             await self._tell_end(question, decided)
+            self._tell(_decided(question, decided))
         return decided
 
     def forget(self, run: int) -> None:
@@ -115,8 +146,7 @@ class Asking:
         question = self._open.get(key)
         if question is None:
             return ()
-        always = any(option.kind == "allow_always" for option in question.request.options)
-        return (ALLOW, ALWAYS, DENY) if always else (ALLOW, DENY)
+        return (ALLOW, ALWAYS, DENY) if _offers_always(question) else (ALLOW, DENY)
 
     def latest(self, session: str) -> Question | None:
         """The oldest open question, else the one that ended last: what `show all` is about."""
@@ -147,6 +177,7 @@ class Asking:
         except StoreUnavailable as exc:
             log.warning("a question of run %s cannot be shown: %s", question.batch.run, exc)
             return Answer("deny", "it could not be shown to anyone")
+        self._tell(_asked(question))
         try:
             async with asyncio.timeout(self._patience or None):
                 return await asyncio.shield(question.answer)

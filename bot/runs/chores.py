@@ -10,9 +10,12 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
+from bot import logs
 from bot.errors import UserError
+from bot.happenings.model import ProjectStep, Tell, nobody
 from bot.runs import words
 from bot.runs.progress import Progress, Shows
 from bot.runs.values import as_value
@@ -81,6 +84,7 @@ class Chores:
         announced: Callable[[], None],
         failed: Callable[[], None],
         working: Callable[[int, str, bool], None] = lambda run, target, on: None,  # told when one begins and ends
+        tell: Tell = nobody,
     ) -> None:
         self._book = book
         self._shows = shows
@@ -92,6 +96,7 @@ class Chores:
         self._announced = announced
         self._failed = failed
         self._working = working
+        self._tell = tell
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._claimed: set[str] = set()
         self.live: dict[int, Chore] = {}
@@ -175,8 +180,9 @@ class Chores:
     async def _see_to_it(self, chore: Chore) -> None:
         job = chore.job
         began = asyncio.get_running_loop().time()
+        logs.about(run=chore.run, session=job.session, transport=job.session.partition("/")[0])
         shows = self._shows(chore.run, job.target, f"run {chore.run} · {job.title}")
-        progress = Progress(shows)
+        progress = Progress(shows, partial(self._step, chore))
         chore.task = self._group.create_task(self._work(chore, progress), name=f"work of {chore.run}")
         if chore.reason:
             chore.task.cancel(chore.reason)
@@ -198,6 +204,11 @@ class Chores:
             self.disclaim(job.project)
             self._release(job.session)
             self._announced()
+
+    def _step(self, chore: Chore, step: str, state: str, text: str) -> None:
+        job = chore.job
+        of = ProjectStep(run=chore.run, session=job.session, project=job.project, step=step, state=state, text=text)
+        self._tell(of)
 
     async def _record(self, chore: Chore, outcome: Outcome) -> None:
         while True:
@@ -228,7 +239,8 @@ class Chores:
             return await self._over(chore, shows, RunState.FAILED, str(result), began)
         if isinstance(result, Exception):
             reference = secrets.token_hex(4)
-            log.error("run %s failed, reference %s", chore.run, reference, exc_info=result)
+            about = {"reference": reference}
+            log.error("run %s failed, reference %s", chore.run, reference, exc_info=result, extra=about)
             why = f"it failed inside Tugbot; the log has it under {reference}"
             return await self._over(chore, shows, RunState.FAILED, why, began)
         shows.text(result)

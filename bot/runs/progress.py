@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dispatcher.model import Notice
@@ -25,16 +26,18 @@ class Shows(Protocol):
 class Progress:
     """bot.projects.workshop.Progress"""
 
-    def __init__(self, shows: Shows) -> None:
+    def __init__(self, shows: Shows, told: Callable[[str, str, str], None] = lambda step, state, text: None) -> None:
+        """`told`: a step, that it has `begun`, is `done` or `failed`, and what came of it."""
         self._shows = shows
+        self._told = told
         self._done: list[str] = []
         self._step = ""
         self._news = ""
 
     def begin(self, step: str) -> None:
-        if self._step:
-            self._done.append(f"✘ {self._step}")  # what follows is its undoing
+        self._fail()  # what follows is its undoing
         self._step, self._news = step, ""
+        self._told(step, "begun", "")
         self._show(ended=False)
 
     def line(self, text: str) -> None:
@@ -44,6 +47,7 @@ class Progress:
     def done(self, text: str) -> None:
         if text:
             self._done.append(f"✔ {text}")
+        self._told(self._step, "done", text)
         self._step = ""
         self._show(ended=False)
 
@@ -52,10 +56,14 @@ class Progress:
 
     def close(self) -> None:
         """Nothing more comes; networks where lines cannot change show it only now."""
+        self._fail()
+        self._show(ended=True)
+
+    def _fail(self) -> None:
         if self._step:
             self._done.append(f"✘ {self._step}")
+            self._told(self._step, "failed", "")
             self._step = ""
-        self._show(ended=True)
 
     def _show(self, *, ended: bool) -> None:
         now = [f"… {self._step}{f': {self._news}' if self._news else ''}"] if self._step else []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot import logs
 from bot.agents.base import Agent, AgentRun, Identity, Launcher, Turn
 from bot.agents.config import Place
 from bot.agents.prompt import build_prompt
@@ -69,6 +70,7 @@ class Turns:
         self._warned: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, batch: Batch, stop: StopSignal) -> Outcome:
+        logs.about(run=batch.run, session=batch.session, transport=batch.rows[0].event.transport)
         name = batch.binding.agent or ""
         staff = self._staff.get(name)
         if staff is None:

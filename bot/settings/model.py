@@ -186,7 +186,10 @@ class LogSettings(Section):
 
     level: Annotated[
         Literal["debug", "info", "warning", "error"], Expected('"debug", "info", "warning" or "error"')
-    ] = Field(default="warning", description="The least important messages that are logged.")
+    ] = Field(
+        default="warning",
+        description="The least important messages that are logged. `info` has a line for each step of a run.",
+    )
     json_lines: Flag = Field(
         default=False, alias="json", description="Log one JSON object per line, for machines to read."
     )

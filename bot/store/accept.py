@@ -68,8 +68,9 @@ def _judge(put: Put, known: Known, planned: Plan) -> Receipt:
         (notice,) = keyed([put.message.needs_project])
         return _refuse(replace(put, notice=notice), NO_PROJECT, known, planned)
     state = State.ACCEPTED if put.message.kind == "command" else State.WAITING
+    project = _binding(put.message, known).project  # before what the message itself binds
     _take(put, state, "", known, planned)
-    return Accepted(put.id)
+    return Accepted(put.id, project)
 
 
 def _binding(message: Message, known: Known) -> Binding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.agents.base import Identity
-from dispatcher.model import Mode, RunState
+from dispatcher.model import Kind, Mode, RunState, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,50 @@ class SessionSettings:
     agent: str | None = None
     mode: Mode = "collect"
     ambient: bool = False  # everything said there is meant for the bot, mentioned or not
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A conversation, as lists of them show it."""
+
+    session: str
+    settings: SessionSettings
+    last_seen: float  # Unix seconds: when something was last taken in for it
+    waiting: int = 0  # messages that no run has yet
+    alive: tuple[int, ...] = ()  # runs that have not ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecord:
+    """One row of the inbox, as lists show it."""
+
+    id: int
+    session: str
+    transport: str
+    event_id: str
+    sender_name: str
+    text: str
+    kind: Kind
+    state: State
+    reason: str = ""
+    accepted_at: float  # Unix seconds
+    project: str | None = None
+    agent: str | None = None
+    run: int | None = None  # which has it
+    attachments: int = 0  # files that came with it
+    reply: str = ""  # what a command was answered, as long as the outbox has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsWanted:
+    """Which runs a page of them shows; None: whatever it is."""
+
+    limit: int
+    before: int | None = None  # ids below this
+    session: str | None = None
+    project: str | None = None
+    state: RunState | None = None
+    bound: bool = False  # those alone that are about a project
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,12 @@ class Runs:
         """Those that have not ended, oldest first."""
         return await self._read(_query().where(is_alive).order_by(runs.c.id))
 
+    async def under_way(self) -> Mapping[tuple[str, str], int]:
+        """How many have not ended, by kind and state."""
+        counted = select(runs.c.kind, runs.c.state, func.count()).where(is_alive).group_by(runs.c.kind, runs.c.state)
+        found = await self._database.read("under_way", lambda connection: connection.execute(counted).all())
+        return {(kind, state): count for kind, state, count in found}
+
     async def failed_to_kill(self) -> Sequence[RunRecord]:
         """Those whose workspace is quarantined, oldest first."""
         unkilled = runs.c.state == RunState.FAILED_TO_KILL.value

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from bot.store.books import read_books
 from bot.store.database import Database
+from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.keepsakes import Keepsakes
 from bot.store.ledger import Ledger
@@ -34,6 +35,7 @@ class Store:
         self.schedule = Schedule(database)
         self.projects = Projects(database)
         self.members = Members(database)
+        self.history = History(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Store:

@@ -23,6 +23,7 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True)
 
 WAITING = "state = 'waiting'"
+PAST = "state <> 'waiting'"
 COMMAND = "kind = 'command'"
 UNDELIVERED = "state IN ('pending', 'sending')"
 
@@ -41,6 +42,8 @@ class MessageTable(SQLModel, table=True):
         _partial("ix_messages_commands", "id", where=COMMAND),
         Index("ix_messages_books", "state", "kind"),
         Index("ix_messages_run", "run"),
+        # What is read in a conversation. Without the condition SQLite would prefer it to the first one.
+        _partial("ix_messages_past", "session", "id", where=PAST),
         Index("ix_messages_event_id", "event_id"),  # where a reply or a reaction tells no more than that
     )
 
@@ -266,5 +269,6 @@ incarnations = _table(IncarnationTable)
 
 # Literal, because neither database uses a partial index for a condition whose value is a parameter.
 is_waiting: ColumnElement[bool] = literal_column(WAITING)
+is_past: ColumnElement[bool] = literal_column(PAST)
 is_command: ColumnElement[bool] = literal_column(COMMAND)
 is_undelivered: ColumnElement[bool] = literal_column(UNDELIVERED)

@@ -114,7 +114,7 @@ class TestPut:
         )
         receipt = await put(store, message)
         (row,) = (await store.ledger.queue(THERE, above=0, limit=10)).rows
-        assert receipt == Accepted(row.id)
+        assert receipt == Accepted(row.id, "harbour")
         assert (row.event, row.sender, row.sender_name) == (message.event, message.sender, message.sender_name)
         assert (row.text, row.target, row.direct) == (message.text, message.target, True)
         assert (row.binding, row.attachments) == (message.default, message.attachments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -317,3 +318,83 @@ def test_a_name_that_somebody_chose_is_no_link_and_no_heading() -> None:
     said = words.person(Account("matrix", "@eve:example.org"), "[grant me](https://evil.example) **now** # `x`")
     assert said.startswith(r"\[grant me\](https://evil.example)")
     assert "**" not in said.replace(r"\*", "")
+
+
+# ---------------------------------------------------------------- the page
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"http://127\.0\.0\.1:8808/login#(tugl_\w+)\n", text)
+    assert found, text
+    return found[1]
+
+
+async def test_page_gives_whoever_asks_a_link_that_is_them() -> None:
+    async with house() as home:
+        await home.say(f"grant slack:{BOB} as member")
+        link = home.keyring.links.redeem(link_in(await home.say("page", BOB, "slack", direct=True)))
+        assert link is not None
+        assert (link.account, link.name) == (Account("slack", BOB), BOB.title())
+
+
+async def test_a_link_is_never_written_down() -> None:
+    """Operators read what is in the books, over the API too, and an owner's link would make them one."""
+    async with house() as home:
+        key = link_in(await home.say("page", direct=True))
+        await home.say(f"why does {key} not work?")
+        assert not any(key in stored.item.text for stored in home.disk.outbox.values())
+        assert not any(key in text for text in home.rows())
+
+
+async def test_operators_see_which_tokens_there_are(tmp_path: Path) -> None:
+    async with house(data=tmp_path) as home:
+        token = home.keyring.tokens.create("ci", "operator")
+        assert "- `ci`: operator, a token for programs" in (said := await home.say("members"))
+        assert token not in said
+
+
+async def test_page_gives_no_link_where_others_read_it() -> None:
+    async with house() as home:
+        assert "direct message" in await home.say("page", addressed=True)
+        assert "login#" not in await home.say("page logout", addressed=True)
+        assert not home.keyring.links._links
+
+
+async def test_page_is_for_people_with_a_role_and_where_there_is_one() -> None:
+    async with house() as home:
+        assert "login#" not in await home.say("page", BOB, "slack", direct=True)
+        await home.say(f"grant slack:{BOB} as guest")
+        assert "login#" not in await home.say("page", BOB, "slack", direct=True)
+        home.people._page = None
+        assert "There is no page" in await home.say("page", direct=True)
+
+
+@pytest.mark.parametrize("text", ["page 3 is broken", "page", "page logout"])
+def test_what_is_about_a_page_is_a_sentence(text: str) -> None:
+    assert isinstance(parse(text, Names()), CommandCall) == (text != "page 3 is broken")
+
+
+async def test_revoke_and_page_logout_log_somebody_out_everywhere(tmp_path: Path) -> None:
+    async with house(data=tmp_path) as home:
+        account, me = Account("slack", BOB), Account("matrix", OWNER)
+        await home.say(f"grant slack:{BOB} as member")
+        bobs, mine = [await home.keyring.logins.begin(who, "") for who in (account, me)]
+        link = link_in(await home.say("page", BOB, "slack", direct=True))
+        assert "is a stranger now" in await home.say(f"revoke slack:{BOB}")
+        await home.say(f"grant slack:{BOB} as member")  # which gives nothing back
+        assert home.keyring.logins.find(bobs) is None
+        assert home.keyring.links.redeem(link) is None
+        assert home.keyring.logins.find(mine) is not None
+        assert "logged out" in await home.say("page logout", direct=True)
+        assert home.keyring.logins.find(mine) is None
+
+
+async def test_a_login_that_cannot_be_taken_off_the_disk_is_told(tmp_path: Path) -> None:
+    async with house(data=tmp_path) as home:
+        await home.say(f"grant slack:{BOB} as member")
+        cookie = await home.keyring.logins.begin(Account("slack", BOB), "Bob")
+        (tmp_path / "access" / "logins.json").unlink()
+        (tmp_path / "access" / "logins.json").mkdir()
+        assert "could not be taken off the disk" in await home.say(f"revoke slack:{BOB}")
+        assert home.keyring.logins.find(cookie) is None
+        assert home.roll.role(Account("slack", BOB)) is None

@@ -232,3 +232,42 @@ def test_the_prompt_does_not_show_what_is_typed(tmp_path: Path) -> None:
     os.close(leader)
     assert b"hunter2" not in shown
     assert json.loads((tmp_path / "data/secrets/bot.json").read_text()) == {"KEY": "hunter2"}
+
+
+# ---------------------------------------------------------------- token
+
+
+def test_a_token_is_printed_once_and_alone(tmp_path: Path) -> None:
+    made = CliRunner().invoke(tugbot, ["token", "create", "ci", "--role", "operator", "--days", "30"])
+    assert made.exit_code == 0, made.output
+    token = made.stdout.strip()
+    assert token.startswith("tug_")
+    assert made.stdout == f"{token}\n"
+    assert "Token ci with the role operator, for 30 days" in made.stderr
+    listed = CliRunner().invoke(tugbot, ["token", "list"])
+    assert listed.stdout.startswith("ci: operator, made 0 s ago, never used, ends in ")
+    assert token not in listed.output + "".join(path.read_text() for path in (tmp_path / "data/access").iterdir())
+    again = CliRunner().invoke(tugbot, ["token", "create", "ci", "--role", "owner"])
+    assert (again.exit_code, "There is a token ci already" in again.output) == (2, True)
+    assert "nobody's any more" in CliRunner().invoke(tugbot, ["token", "revoke", "ci"]).output
+    assert CliRunner().invoke(tugbot, ["token", "revoke", "ci"]).exit_code == 2
+    assert "There are no tokens" in CliRunner().invoke(tugbot, ["token", "list"]).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ci"], ["ci", "--role", "guest"], ["CI", "--role", "member"], ["ci", "--role", "member", "--days", "0"]],
+)
+def test_a_token_that_cannot_be(tmp_path: Path, arguments: list[str]) -> None:
+    came = CliRunner().invoke(tugbot, ["token", "create", *arguments])
+    assert (came.exit_code, came.stdout) == (2, "")
+    assert not (tmp_path / "data/access/tokens.json").exists()
+
+
+def test_tokens_where_nothing_can_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "access").write_text("")
+    came = CliRunner().invoke(tugbot, ["token", "create", "ci", "--role", "member"])
+    assert (came.exit_code, came.stdout) == (2, "")
+    assert "Nothing was changed" in came.output

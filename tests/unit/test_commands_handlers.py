@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -162,7 +162,7 @@ async def test_what_the_desk_is_asked(text: str, asked: tuple[object, ...]) -> N
     ],
 )
 async def test_what_is_answered(text: str, reply: Reply) -> None:
-    assert await _say(text, FakeDesk()) == reply
+    assert replace(await _say(text, FakeDesk()), came=None) == reply  # what is told; programs are tested elsewhere
 
 
 async def test_what_did_not_succeed_is_not_ok() -> None:

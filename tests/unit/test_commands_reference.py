@@ -60,6 +60,7 @@ def test_the_commands_are_these() -> None:
         "grant <code|user> as <owner|operator|member|guest>",
         "revoke <user>",
         "pair <code>",
+        "page [logout]",
         "help [command]",
         "version",
     ]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.gateway.hosts import is_ours
+from bot.gateway.hosts import is_ours, login
+from bot.gateway.model import Address
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,19 @@ def test_the_public_name_is_ours_where_there_is_one() -> None:
 @given(st.text())
 def test_no_text_breaks_it(header: str) -> None:
     is_ours(header)
+
+
+@pytest.mark.parametrize(
+    ("address", "home"),
+    [
+        (Address(), "http://127.0.0.1:8808"),
+        (Address("127.0.0.2"), "http://127.0.0.2:8808"),
+        (Address("::1"), "http://[::1]:8808"),
+        (Address("0.0.0.0", behind_proxy=True), "http://127.0.0.1:8808"),
+        (Address("::", behind_proxy=True), "http://[::1]:8808"),
+        (Address("10.0.0.7", behind_proxy=True, public_host="tugbot.example.org"), "https://tugbot.example.org"),
+    ],
+)
+def test_a_link_leads_where_it_can_be_followed(address: Address, home: str) -> None:
+    assert login(address, 8808, "x") == f"{home}/login#x"
+    assert is_ours(home.partition("://")[2], address.public_host)

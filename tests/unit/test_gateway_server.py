@@ -168,6 +168,19 @@ async def test_hooks_are_called_a_bounded_number_of_times_at_once() -> None:
         assert (await http.ask("/hook", "POST", b"x")).status == 200
 
 
+async def test_bodies_that_never_come_keep_nobody_out() -> None:
+    async with served({"/hook": echo}, bounds=Bounds(max_hooks=1)) as http:
+        waiting = [await asyncio.open_connection("127.0.0.1", http.port) for _ in range(4)]
+        for _, writer in waiting:
+            writer.write(b"POST /hook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+            await writer.drain()
+        await asyncio.sleep(0.05)
+        assert (await http.ask("/hook", "POST", b"x")).status == 200
+        for _, writer in waiting:
+            writer.close()
+            await writer.wait_closed()
+
+
 async def test_a_compressed_body_is_handed_over_as_it_came() -> None:
     async with served({"/hook": echo}) as http:
         answer = await http.ask("/hook", "POST", b"not gzip at all", {"Content-Encoding": "gzip"})

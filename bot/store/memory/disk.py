@@ -17,6 +17,7 @@ class StoredMessage:
     state: State
     run: int | None = None
     reason: str = ""
+    accepted_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Disk:
     outbox: dict[int, StoredNotice] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     sessions: dict[SessionKey, SessionSettings] = field(default_factory=dict)
+    seen: dict[SessionKey, float] = field(default_factory=dict)  # when something was last taken in
     natives: dict[tuple[SessionKey, str, str | None], Conversation] = field(default_factory=dict)
     scheduled: dict[int, Scheduled] = field(default_factory=dict)
     projects: dict[int, Project] = field(default_factory=dict)

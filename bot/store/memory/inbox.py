@@ -106,8 +106,9 @@ class MemoryInbox:
         if message.needs_project and self._binding(message).project is None:
             return self._refuse(number, message, NO_PROJECT, message.needs_project)
         state = State.WAITING if message.kind == "text" else State.ACCEPTED
+        project = self._binding(message).project  # before what the message itself binds
         self._add(number, message, state)
-        return Accepted(number)
+        return Accepted(number, project)
 
     def _refuse(self, number: int, message: Message, reason: str, notice: Notice | None) -> Receipt:
         if (first := self._disk.events.get(message.event)) is not None:
@@ -130,8 +131,10 @@ class MemoryInbox:
             direct=message.direct,
             attachments=message.attachments,
         )
-        self._disk.add(StoredMessage(row, message.kind, state, reason=reason))
+        now = self._clock()
+        self._disk.add(StoredMessage(row, message.kind, state, reason=reason, accepted_at=now))
         self._disk.sessions[session] = rebound(settings, message.binds)
+        self._disk.seen[session] = now
 
     def _binding(self, message: Message) -> Binding:
         return binding_of(begun(self._disk.sessions, message.event.session, message.parent), message.default)

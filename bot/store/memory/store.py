@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from bot.store.memory.books import MemoryOutbox, MemoryRuns, books_of
 from bot.store.memory.disk import Disk
+from bot.store.memory.history import MemoryHistory
 from bot.store.memory.inbox import MemoryInbox, MemoryLedger
 from bot.store.memory.keepsakes import MemoryKeepsakes
 from bot.store.memory.members import MemoryMembers
@@ -34,6 +35,7 @@ class MemoryStore:
         self.schedule = MemorySchedule(disk, self._writer)
         self.projects = MemoryProjects(disk, self._writer)
         self.members = MemoryMembers(disk, self._writer)
+        self.history = MemoryHistory(disk, self._writer)
 
     def keepsakes(self, transport: str) -> MemoryKeepsakes:
         return MemoryKeepsakes(self._disk, self._writer, transport)
