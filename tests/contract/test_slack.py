@@ -24,6 +24,7 @@ from transports.base import (
     PermanentFailure,
     TemporaryFailure,
 )
+from transports.slack.reading import Pressed
 
 SAID = {"ts": "1700000000.000100", "text": "look"}
 
@@ -301,6 +302,16 @@ async def test_a_button_answers_its_question(world: World, slack: FakeSlack) -> 
         await world.transport.edit(MessageRef(said.target, ts), Outbound(said.target, "Denied by Ann.", key="k"))
         (shown,) = slack.shown(channel)
         assert not shown.buttons
+
+
+async def test_a_button_that_is_pressed_while_we_start_waits_for_it(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    pressed = Pressed("p1", channel, "1.0", "", ANN, "allow", "k")
+    early = asyncio.create_task(world.transport.take(pressed))
+    await asyncio.sleep(0)
+    async with world.running():
+        await early
+    assert world.texts == ["allow"]
 
 
 async def test_a_command_is_said_where_it_was_typed(world: World, slack: FakeSlack) -> None:

@@ -130,3 +130,9 @@ def test_a_stream_pings_nobody() -> None:
     assert streamable("**a** <!channel> <@U1> <#C1> \\<\\!here> a < b <https://x.org> \x1b[1mc") == (
         "**a** <\u2060!channel> <\u2060@U1> <\u2060#C1> \\<\u2060\\!here> a < b <https://x.org> c"
     )
+
+
+def test_a_notification_begins_with_what_is_said() -> None:
+    text = "run 8 · 1 message · demo\nIt works now."
+    assert content(text, ((0, 25),), (), "k").text == "It works now."
+    assert content(text, ((0, len(text)),), (), "k").text == "run 8 · 1 message · demo It works now."

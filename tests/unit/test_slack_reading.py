@@ -105,6 +105,13 @@ def test_what_nobody_said_to_us_is_nothing(fields: dict[str, Any]) -> None:
     assert event(message(**fields), ME) is None
 
 
+def test_a_message_that_was_passed_on_without_a_word_is_quoted() -> None:
+    shared = {"is_share": True, "text": "one\ntwo", "author_name": "Bob"}
+    said = event(message(text="", attachments=[shared, {"text": "a preview"}, 7]), ME)
+    assert isinstance(said, Said)
+    assert said.text == "> one\n> two"
+
+
 def edit(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
     before = {"user": "U1", "text": "hello", "ts": TS, **(old or {})}
     return message(subtype="message_changed", message={**before, **new}, previous_message=before, text="", user=None)

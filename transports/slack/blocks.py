@@ -44,7 +44,7 @@ def content(text: str, asides: Sequence[tuple[int, int]], choices: Sequence[Choi
     """
     below = buttons(choices, key)
     made = next((made for made in _attempts(text, asides) if _fits([*made, *below])), ())
-    return Content(_glance(text), (*(made or _plain(text, below)), *below))
+    return Content(_glance(text, asides), (*(made or _plain(text, below)), *below))
 
 
 def buttons(choices: Sequence[Choice], key: str) -> tuple[Block, ...]:
@@ -138,9 +138,14 @@ def _texts(blocks: Iterable[Block]) -> Iterator[str]:
             yield text if isinstance(text, str) else text["text"]
 
 
-def _glance(text: str) -> str:
-    """A notification: the first words, without marks."""
-    words = " ".join(to_plain(clean_output(text[: 4 * GLANCE])).split())
+def _glance(text: str, asides: Sequence[tuple[int, int]]) -> str:
+    """A notification: the first words, without marks; what tells of the work only where there is nothing else."""
+    start, spoken = 0, []
+    for begin, end in asides:
+        spoken.append(text[start:begin])
+        start = end
+    said = "".join((*spoken, text[start:]))
+    words = " ".join(to_plain(clean_output((said if said.strip() else text)[: 4 * GLANCE])).split())
     if len(words) > GLANCE:
         words = words[:GLANCE].rpartition(" ")[0] or words[:GLANCE]
         return escape(words.rstrip(".,;:")) + "…"

@@ -205,7 +205,17 @@ def _deleted(old: Mapping[str, Any], channel: str, ts: str, me: str) -> Changed 
 
 def _spoken(found: Mapping[str, Any]) -> str:
     text = clean_text(_text(found, "text"))
+    if not text.strip():
+        text = _forwarded(found)
     return f"_{text}_" if _text(found, "subtype") == "me_message" and text else text
+
+
+def _forwarded(found: Mapping[str, Any]) -> str:
+    """Somebody else's message that was passed on without a word."""
+    listed = found.get("attachments")
+    shared = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, Mapping)]
+    texts = (clean_text(_text(each, "text")) for each in shared if each.get("is_share") is True)
+    return "\n".join(f"> {line}" for text in texts for line in text.splitlines())
 
 
 def _files(found: Mapping[str, Any]) -> list[FileRef]:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("slack_sdk.socket_mode").setLevel(logging.CRITICAL)
 
 PING = 5.0  # seconds; a dead connection is noticed after at most four of them
-LOOK = 0.25  # seconds between looks at the connection
+LOOK = 0.5  # seconds between looks at the connection
 HANDSHAKE = 4.0  # seconds for the first attempt; more for those after it, where the network is slow
 LONGEST_HANDSHAKE = 16.0
 FIRST_DELAY = 0.5  # seconds before the second attempt, doubled each time

@@ -38,20 +38,22 @@ class Streams:
         self._workspace = workspace
         self._clock = clock
         self._streams: OrderedDict[str, _Stream] = OrderedDict()  # those that live, by their message's ts
-        self._none_before = 0.0  # until then none is begun
+        self._none_before: dict[str, float] = {}  # by channel: until then none is begun there
 
     async def begin(
         self, channel: str, thread: str, recipient: str, text: str, choices: tuple[Choice, ...]
     ) -> str | None:
         """The message's ts; None: there is no stream to be had. Raises TemporaryFailure, Disconnected."""
         words = streamable(text)
-        if not recipient or not words.strip() or len(words) > LONGEST or self._clock() < self._none_before:
+        if not recipient or not words.strip() or len(words) > LONGEST:
+            return None
+        if self._clock() < self._none_before.get(channel, 0.0):
             return None
         try:
             ts = await self._workspace.begin_stream(channel, thread, recipient, words, buttons(choices, ""))
         except StreamOver as exc:
             log.info("no streams in %s: %s", channel, exc)
-            self._none_before = self._clock() + AGAIN
+            self._none_before[channel] = self._clock() + AGAIN
             return None
         self._streams[ts] = _Stream(channel, words, self._clock())
         if len(self._streams) > MOST:

@@ -29,7 +29,7 @@ from transports.slack.arrivals import Arrivals
 from transports.slack.blocks import content
 from transports.slack.gaps import Gaps
 from transports.slack.model import REVOKED, Content, Policy, StreamOver, Workspace
-from transports.slack.reading import Ended, Read
+from transports.slack.reading import Commanded, Ended, Pressed, Read
 from transports.slack.socket import Connection
 from transports.slack.streams import Streams
 from transports.slack.threads import PREFIX as THREADS
@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 MAX_LENGTH = 8_000  # characters of Markdown; see blocks.py
 REFUSED = 60.0  # seconds before a message is tried again that a revoked token kept from its channel
+SOON = 2.0  # seconds; Slack takes no answer after three
 WORKING = "is working…"
 REPEAT = "(perhaps sent before)"
 
@@ -74,6 +75,7 @@ class SlackTransport:
         self._gaps = Gaps(workspace, keepsakes, self._threads, hands.hand_in, hands.speaks_to_us, clock=clock)
         self._connection: Connection | None = None
         self._receiver: Receiver | None = None
+        self._listens = asyncio.Event()  # there is a receiver
         self._ended: asyncio.Future[None] | None = None  # fails when somebody threw us out
         self._unsure: set[str] = set()  # keys of messages that may have been taken although the answer got lost
         self._turns: dict[str, asyncio.Lock] = {}  # to post, by channel
@@ -99,6 +101,7 @@ class SlackTransport:
             await self._workspace.start()
             await self._load()
             self._receiver = receiver
+            self._listens.set()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._connection.run(self._gaps.connected), name="connection to Slack")
                 group.create_task(self._gaps.run(receiver, lambda: self._is_up), name="gaps of Slack")
@@ -111,15 +114,26 @@ class SlackTransport:
             raise _cause(exc) from exc
         finally:
             self._receiver = None
+            self._listens.clear()
 
     async def take(self, said: Read) -> str:
         """One event, until its commit; what a slash command is answered at once. Raises where it must come again."""
+        if self._receiver is None and isinstance(said, Pressed | Commanded):
+            await self._soon()  # Slack does not try these again
         if self._receiver is None:
             raise TemporaryFailure("nobody listens yet")
         if isinstance(said, Ended):
             self._thrown_out(said)
             return ""
         return await self._arrivals.take(said, self._receiver)
+
+    async def _soon(self) -> None:
+        """Until somebody listens, for as long as Slack waits for an answer."""
+        try:
+            async with asyncio.timeout(SOON):
+                await self._listens.wait()
+        except TimeoutError:
+            log.info("a button or command came while nobody listened")
 
     async def _fill(self, channel: str, receiver: Receiver) -> None:
         await self._gaps.fill(channel, receiver)
