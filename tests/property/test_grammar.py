@@ -91,6 +91,6 @@ def test_quoted_words_come_back(words: list[str]) -> None:
     ids=lambda text: repr(text[:12]),
 )
 def test_long_messages_are_quick(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else the machine is about
     parse(text, NAMES)
-    assert time.perf_counter() - started < 0.5  # linear takes some milliseconds, square takes seconds
+    assert time.process_time() - started < 1.0  # linear takes some milliseconds, square takes many seconds
