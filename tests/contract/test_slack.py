@@ -818,6 +818,18 @@ async def test_a_page_that_is_full_from_the_start_is_no_stream(world: World, sla
     assert not slack.calls("chat.startStream")
 
 
+async def test_a_stream_whose_beginning_got_lost_is_found_again(world: World, slack: FakeSlack) -> None:
+    async with world.running():
+        channel, root = await thread_of(world, slack)
+        place = world.place(channel, root)
+        slack.fail("chat.startStream", taken_but(drop()))
+        ref = await world.transport.send(Outbound(place, "run 8 · *one*", "stream", run=8, choices=STOP))
+        await world.transport.edit(ref, Outbound(place, "run 8 · *one* two", "stream", run=8, choices=STOP))
+        await world.transport.edit(ref, Outbound(place, "run 8 · *one* two\n\n— 2 s", key="run/8/1"))
+        (shown,) = [each for each in slack.shown(channel, root) if each.by_bot]
+        assert (shown.text, shown.buttons) == ("run 8 · _one_ two\n\n— 2 s", ())
+
+
 async def test_where_streams_cannot_be_had_messages_are_edited(world: World, slack: FakeSlack) -> None:
     async with world.running():
         channel, root = await thread_of(world, slack)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,11 +68,21 @@ class SdkWorkspace:
         return str(said["ts"])
 
     async def posted(self, channel: str, thread: str, key: str) -> str | None:
+        return await self._mine(channel, thread, lambda message: _key(message) == key)
+
+    async def streamed(self, channel: str, thread: str, text: str) -> str | None:
+        words = _letters(text)
+        return await self._mine(
+            channel, thread, lambda each: not _key(each) and _letters(str(each.get("text") or "")) == words
+        )
+
+    async def _mine(self, channel: str, thread: str, wanted: Callable[[Mapping[str, Any]], bool]) -> str | None:
+        """The ts of the first message of ours within the last day that is `wanted`."""
         oldest, cursor = time.time() - LOOKED_BACK, ""
         for _ in range(PAGES):
             page = await self.history(channel, thread, oldest, cursor)
             for message in page.messages:
-                if _key(message) == key and message.get("user") == self.me.user:
+                if message.get("user") == self.me.user and wanted(message):
                     return str(message.get("ts"))
             if not (cursor := page.cursor):
                 break
@@ -241,6 +251,11 @@ def _key(message: Mapping[str, Any]) -> str:
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
     return str(payload.get("key") or "") if isinstance(payload, Mapping) else ""
+
+
+def _letters(text: str) -> str:
+    """What is left of a text however Slack writes its marks."""
+    return "".join(filter(str.isalnum, text))
 
 
 def _cursor(said: Mapping[str, Any]) -> str:

@@ -111,6 +111,10 @@ class Workspace(Protocol):
         """
         ...
 
+    async def streamed(self, channel: str, thread: str, text: str) -> str | None:
+        """The ts of a stream's message that was begun with `text` within the last day; None: there is none."""
+        ...
+
     async def append(self, channel: str, ts: str, text: str) -> None:
         """Raises StreamOver."""
         ...

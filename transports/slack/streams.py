@@ -49,13 +49,20 @@ class Streams:
             return None
         if self._clock() < self._none_before.get(channel, 0.0):
             return None
+        unsure = False
         try:
             ts = await self._workspace.begin_stream(channel, thread, recipient, words, buttons(choices, ""))
         except StreamOver as exc:
             log.info("no streams in %s: %s", channel, exc)
             self._none_before[channel] = self._clock() + AGAIN
             return None
-        self._streams[ts] = _Stream(channel, words, self._clock())
+        except TemporaryFailure as exc:
+            # Where Slack did not say that it was too much, it may have been begun although the answer got lost.
+            found = None if exc.retry_after else await self._workspace.streamed(channel, thread, words)
+            if found is None:
+                raise
+            ts, unsure = found, True
+        self._streams[ts] = _Stream(channel, words, self._clock(), unsure)
         if len(self._streams) > MOST:
             await self._spare()
         return ts
