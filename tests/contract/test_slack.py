@@ -304,6 +304,26 @@ async def test_a_button_answers_its_question(world: World, slack: FakeSlack) -> 
         assert not shown.buttons
 
 
+async def test_of_two_presses_the_first_counts(world: World, slack: FakeSlack) -> None:
+    channel = slack.dm(ANN)
+    slow = asyncio.Event()
+
+    async def name_of(user: str) -> str:
+        if user == ANN:
+            await slow.wait()
+        return user
+
+    world.workspace.name_of = name_of  # type: ignore[method-assign]
+    async with world.running():
+        first = asyncio.create_task(world.transport.take(Pressed("p1", channel, "1.0", "", ANN, "allow", "k")))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(world.transport.take(Pressed("p2", channel, "1.0", "", BOB, "deny", "k")))
+        await asyncio.sleep(0.01)
+        slow.set()
+        await asyncio.gather(first, second)
+    assert world.texts == ["allow", "deny"]
+
+
 async def test_a_button_that_is_pressed_while_we_start_waits_for_it(world: World, slack: FakeSlack) -> None:
     channel = slack.dm(ANN)
     pressed = Pressed("p1", channel, "1.0", "", ANN, "allow", "k")

@@ -57,6 +57,7 @@ class Arrivals:
         self._edits: OrderedDict[str, float] = OrderedDict()  # by event id: ts of the latest edit that was handed in
         self._early: OrderedDict[str, Changed] = OrderedDict()  # by event id: what came before its message did
         self._order: dict[str, asyncio.Lock] = {}  # by channel
+        self._urgent: dict[str, asyncio.Lock] = {}  # the same, of what overtakes the rest
 
     async def take(self, said: Said | Changed | Pressed | Commanded, receiver: Receiver) -> str:
         """Until its commit. What a slash command's sender is told at once; "": nothing.
@@ -66,8 +67,10 @@ class Arrivals:
         if isinstance(said, Commanded) and not await self._is_in(said.channel):
             return NOT_HERE
         if isinstance(said, Pressed | Commanded) or self._is_stop(said):
-            # Slack takes no answer after 3 s, nor tries again, and a stop must not wait for files that are fetched.
-            put = await self.hand_in(said, receiver)
+            # Slack takes no answer after 3 s, nor tries again, and a stop must not wait for files that are fetched. But
+            # of two presses the first counts.
+            async with self._urgent.setdefault(said.channel, asyncio.Lock()):
+                put = await self.hand_in(said, receiver)
         else:
             async with self._order.setdefault(said.channel, asyncio.Lock()):
                 await self._fill(said.channel, receiver)

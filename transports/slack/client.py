@@ -23,6 +23,7 @@ from transports.slack.names import Names
 logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
 
 TIMEOUT = 30.0  # seconds for a call to be answered
+SOON = 1.0  # seconds: what is said while we start, again and again perhaps, must not wait longer each time
 UPLOADING = 120.0  # seconds for a file
 EVENT_TYPE = "tugbot_message"  # of our messages' metadata
 LOOKED_BACK = 86_400.0  # seconds in which a message that may have been posted is looked for
@@ -44,7 +45,7 @@ class SdkWorkspace:
     @property
     def me(self) -> Me:
         if self._me is None:
-            raise TemporaryFailure("Slack was not asked yet who we are")
+            raise TemporaryFailure("Slack was not asked yet who we are", retry_after=SOON)
         return self._me
 
     async def start(self) -> None:
@@ -196,7 +197,7 @@ class SdkWorkspace:
     @property
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            raise TemporaryFailure("the connection to Slack is closed")
+            raise TemporaryFailure("the connection to Slack is closed", retry_after=SOON)
         return self._session
 
     async def _call(
@@ -204,7 +205,7 @@ class SdkWorkspace:
     ) -> Mapping[str, Any]:
         """`form`: for methods that take no JSON."""
         if self._session is None or self._session.closed:
-            raise TemporaryFailure("the connection to Slack is closed")
+            raise TemporaryFailure("the connection to Slack is closed", retry_after=SOON)
         async with _guarded(method, TIMEOUT):
             given = dict(arguments or {})
             answer = await self.client.api_call(method, data=given if form else None, json=None if form else given)
