@@ -59,8 +59,9 @@ def _wrong(exc: ValidationError) -> Problem:
     """The first thing that is wrong; what was sent is not repeated."""
     first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
     field = _short(".".join(str(part) for part in first["loc"]))
-    more = f" {exc.error_count() - 1} more would be wrong too." if exc.error_count() > 1 else ""
-    return Problem(422, f"{first['msg'][:LONGEST_WORDS]}.{more}", field=field)
+    where = f"`{field}`: " if field else ""
+    more = f" ({exc.error_count() - 1} more to correct.)" if exc.error_count() > 1 else ""
+    return Problem(422, f"{where}{first['msg'][:LONGEST_WORDS]}.{more}", field=field)
 
 
 def _short(field: str) -> str:
