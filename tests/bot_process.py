@@ -85,6 +85,14 @@ class BotProcess:
             lambda said: said["type"] == "message" and all(part in said["text"] for part in parts), patience
         )
 
+    def pairing_code(self, patience: float = 20.0) -> str:
+        """The code that makes its bearer the owner, as the start prints it."""
+        deadline = time.monotonic() + patience
+        while "pair " not in (text := self.stderr.decode()):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.05)
+        return text.split("pair ", 1)[1].split()[0].strip("`'\".,")
+
     def finish(self) -> int:
         """End of input, then the exit code."""
         assert self.process.stdin

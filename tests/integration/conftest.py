@@ -12,6 +12,7 @@ from bot.projects.model import Owner
 from tests import docker_world
 from tests.docker_world import ROOT, Authority, Projects, workshop
 from tests.matrix_world import synapse
+from tests.slack_fake import ANN, BOB, SlackServer
 
 __all__ = ["synapse"]
 
@@ -47,3 +48,12 @@ def projects(tmp_path: Path, ca: Authority, base: str) -> Iterator[Projects]:
     world = Projects(tmp_path, (ca.ca,))
     yield world
     world.remove_all()
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    """With Ann and Bob in it, and tries that follow one another soon."""
+    with SlackServer(schedule=(0.1, 0.5, 1.5), patience=1.0) as server:
+        server.person(ANN, "ann", "Ann")
+        server.person(BOB, "bob", "Bob")
+        yield server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -148,7 +147,7 @@ def test_p11_strangers_get_a_code_at_most_and_owners_let_people_in(synapse: Syna
     ann, bob, mallory = synapse.user("ann"), synapse.user("bob"), synapse.user("mallory")
     bot = MatrixBot(tmp_path, synapse)
     with bot.start() as process:
-        code = pairing_code(process)
+        code = process.pairing_code()
         with_ann = ann.create_room([bot.account], direct=True)
         ann.wait_member(with_ann, bot.account)
         ann.send(with_ann, "pair 00000000")
@@ -176,16 +175,6 @@ def test_p11_strangers_get_a_code_at_most_and_owners_let_people_in(synapse: Syna
         assert not bot.rows(f"SELECT id FROM messages WHERE event_id = '{late}'")
         assert not bot.rows("SELECT id FROM runs")
         assert process.end() == 0
-
-
-def pairing_code(process: object) -> str:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        text = process.stderr.decode()  # type: ignore[attr-defined]
-        if "pair " in text:
-            return str(text.split("pair ", 1)[1].split()[0].strip("`'\".,"))
-        time.sleep(0.05)
-    raise AssertionError(text)
 
 
 def test_files_both_ways(synapse: Synapse, tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import os
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.crashes import assert_every_answer_once, settled
 from tests.matrix_bot import CAT, MatrixBot
 from tests.matrix_encrypted import EncryptedPerson
 from tests.matrix_person import Person
@@ -79,47 +79,14 @@ def test_p1_p2_sigkill_loses_nothing_and_answers_nothing_twice(tmp_path: Path, e
                     talker.say(rooms[0])
         talker.join()
         with bot.start() as process:
-            settled(bot, MESSAGES)
+            settled(bot.rows, MESSAGES)
             assert process.end() == 0
         assert_every_message_once(bot, talker)
-        assert_every_answer_once(bot, ann, rooms)
-
-
-def settled(bot: MatrixBot, count: int) -> None:
-    """Until all has come, run and been said."""
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        (there,) = bot.rows("SELECT count(*) FROM messages WHERE text LIKE 'message-%'")[0]
-        open_ = bot.rows("SELECT id FROM messages WHERE state IN ('waiting', 'claimed')")
-        unsaid = bot.rows("SELECT id FROM outbox WHERE state IN ('pending', 'sending')")
-        if there >= count and not open_ and not unsaid:
-            return
-        time.sleep(0.3)
-    raise AssertionError((there, len(open_), len(unsaid)))
+        shown = [each.text for room in rooms for each in ann.shown(room) if each.sender == bot.id]
+        assert_every_answer_once(bot.rows, shown)
 
 
 def assert_every_message_once(bot: MatrixBot, talker: Talker) -> None:
     for room, sent in talker.sent.items():
         rows = bot.rows(f"SELECT event_id, text FROM messages WHERE session = 'matrix/{room}' ORDER BY id")
         assert rows == sent, room
-
-
-def assert_every_answer_once(bot: MatrixBot, ann: Person, rooms: Sequence[str]) -> None:
-    ended = dict(bot.rows("SELECT id, state FROM runs"))
-    assert set(ended.values()) <= {"succeeded", "interrupted"}
-    given = dict(bot.rows("SELECT text, run FROM messages WHERE text LIKE 'message-%'"))
-    said = {room: [each.text for each in ann.shown(room) if each.sender == bot.id] for room in rooms}
-    texts = [text for each in said.values() for text in each]
-    answers = [text for text in texts if "cut off" not in text]
-    headers = Counter(text.split(" · ")[0] for text in answers if text.startswith("run "))
-    answered = Counter(word for text in answers for word in text.split() if word.startswith("message-"))
-    for run, state in ended.items():
-        # Without one where the live part could not be shown in time: the outbox brings the words alone.
-        assert headers[f"run {run}"] <= 1, run
-        cut_off = sum(f"un {run} " in text for text in texts if "cut off" in text)
-        assert cut_off == (state == "interrupted"), (run, state)
-    for text, run in given.items():
-        if ended[run] == "succeeded":
-            assert answered[text] == 1, text
-        else:
-            assert answered[text] <= 1, text

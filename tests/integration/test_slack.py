@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.test_matrix import pairing_code
 from tests.slack_bot import CAT, SlackBot, heard, shown
 from tests.slack_fake import ANN, BOB, TEAM, Delivery, SlackServer, error
 
 pytestmark = pytest.mark.integration
 
 MALLORY = "U0MALLORY"
-
-
-@pytest.fixture
-def slack() -> Iterator[SlackServer]:
-    with SlackServer(schedule=(0.1, 0.5, 1.5), patience=1.0) as server:
-        server.person(ANN, "ann", "Ann")
-        server.person(BOB, "bob", "Bob")
-        yield server
 
 
 # ---------------------------------------------------------------- what becomes one run
@@ -178,7 +168,7 @@ def test_p11_strangers_get_a_code_at_most_and_owners_let_people_in(slack: SlackS
         bot.is_up()
         dm, channel = slack.dm(ANN), slack.channel(ANN, BOB, MALLORY)
         slack.say(dm, ANN, "pair 00000000")
-        slack.say(dm, ANN, f"pair {pairing_code(process)}")
+        slack.say(dm, ANN, f"pair {process.pairing_code()}")
         heard(slack, dm, "You are the owner")
 
         asked = slack.say(channel, BOB, "@tugbot let me in")

@@ -6,13 +6,13 @@ import os
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.bot_process import BotProcess
+from tests.crashes import assert_every_answer_once, settled
 from tests.slack_bot import CAT, SlackBot
 from tests.slack_fake import ANN, BOB, TEAM, SlackServer
 
@@ -74,46 +74,14 @@ def test_p1_p2_sigkill_loses_nothing_and_answers_nothing_twice(tmp_path: Path) -
                 killed_around_an_acknowledgement(slack, process, chance)
         talker.join()
         with bot.start() as process:
-            settled(bot)
+            settled(bot.rows, MESSAGES)
             assert process.end() == 0
         assert_every_message_once(bot, talker)
-        assert_every_answer_once(bot, slack, channels)
+        assert_every_answer_once(bot.rows, [text for channel in channels for text in slack.said(channel)])
         assert slack.lost  # some had to be read from the history
-
-
-def settled(bot: SlackBot) -> None:
-    """Until all has come, run and been said."""
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        (there,) = bot.rows("SELECT count(*) FROM messages WHERE text LIKE 'message-%'")[0]
-        open_ = bot.rows("SELECT id FROM messages WHERE state IN ('waiting', 'claimed')")
-        unsaid = bot.rows("SELECT id FROM outbox WHERE state IN ('pending', 'sending')")
-        if there >= MESSAGES and not open_ and not unsaid:
-            return
-        time.sleep(0.3)
-    raise AssertionError((there, len(open_), len(unsaid)))
 
 
 def assert_every_message_once(bot: SlackBot, talker: Talker) -> None:
     for channel, sent in talker.sent.items():
         rows = bot.rows(f"SELECT event_id, text FROM messages WHERE session = 'slack/{TEAM}/{channel}'")
         assert sorted(rows) == sorted(sent), channel
-
-
-def assert_every_answer_once(bot: SlackBot, slack: SlackServer, channels: Sequence[str]) -> None:
-    ended = dict(bot.rows("SELECT id, state FROM runs"))
-    assert set(ended.values()) <= {"succeeded", "interrupted"}
-    given = dict(bot.rows("SELECT text, run FROM messages WHERE text LIKE 'message-%'"))
-    texts = [text for channel in channels for text in slack.said(channel)]
-    answers = [text for text in texts if "cut off" not in text]
-    headers = Counter(text.split(" · ")[0] for text in answers if text.startswith("run "))
-    answered = Counter(word for text in answers for word in text.split() if word.startswith("message-"))
-    for run, state in ended.items():
-        assert headers[f"run {run}"] <= 1, run
-        cut_off = sum(f"un {run} " in text for text in texts if "cut off" in text)
-        assert cut_off == (state == "interrupted"), (run, state)
-    for text, run in given.items():
-        if ended[run] == "succeeded":
-            assert answered[text] == 1, text
-        else:
-            assert answered[text] <= 1, text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from tests.slack_bot import CAT, SlackBot, heard, shown
 from tests.slack_fake import (
     ANN,
     APP_TOKEN,
-    BOB,
     TEAM,
     SlackServer,
     drop,
@@ -22,14 +20,6 @@ from tests.slack_fake import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def slack() -> Iterator[SlackServer]:
-    with SlackServer(schedule=(0.1, 0.5, 1.5), patience=1.0) as server:
-        server.person(ANN, "ann", "Ann")
-        server.person(BOB, "bob", "Bob")
-        yield server
 
 
 # ---------------------------------------------------------------- what is sent

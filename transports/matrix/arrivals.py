@@ -7,7 +7,6 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from transports.base import Ack, Amendment, Inbound, PermanentFailure, Receiver
@@ -19,22 +18,13 @@ from transports.matrix.offers import STOP, Offers, plain
 from transports.matrix.reading import Changed, Me, Moved, Reacted, Said, membership, read, relation_of
 from transports.matrix.rooms import Rooms
 from transports.matrix.sealed import Sealed
+from transports.standing import Standing
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 2_000  # events whose sender and thread need not be asked for again
 
 Changes = dict[str, str | None]  # of keepsakes
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a message stands."""
-
-    session: str
-    target: str
-    parent: str = ""
-    ours: bool = False  # it goes on with a conversation of ours
 
 
 class Arrivals:

@@ -8,7 +8,6 @@ import mimetypes
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from transports.base import (
     Capabilities,
@@ -20,6 +19,7 @@ from transports.base import (
     Receiver,
     TemporaryFailure,
 )
+from transports.failing import cause, refused
 from transports.files import Files, safe_name
 from transports.matrix.arrivals import Arrivals, last_events
 from transports.matrix.content import edited, file_message, new_message, place_of, reaction, transaction_of
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 WAIT = 30.0  # seconds that a sync waits for something to happen
 MAX_LENGTH = 8_000  # characters: four bytes each, and the event still fits, encrypted too
-REFUSED = 60.0  # seconds before a message is tried again that a revoked token kept from its room
 
 
 class MatrixTransport:
@@ -101,7 +100,7 @@ class MatrixTransport:
         except PermanentFailure as exc:
             raise Disconnected(str(exc), lasting=True) from exc
         except ExceptionGroup as exc:
-            raise _cause(exc) from exc
+            raise cause(exc) from exc
 
     async def _round(self, receiver: Receiver, group: asyncio.TaskGroup) -> None:
         if self._news is None:
@@ -171,7 +170,7 @@ class MatrixTransport:
         try:
             named = await self._server.upload(room, shown, content, mime)
         except Disconnected as exc:
-            _refused(exc)
+            refused(exc)
         event_id = await self._put(room, "m.room.message", file_message(shown, mime, len(content), named, thread), "")
         return MessageRef(target, event_id)
 
@@ -179,7 +178,7 @@ class MatrixTransport:
         try:
             room = await self._server.make_room(name, invited, encrypted=self._policy.e2ee)
         except Disconnected as exc:
-            _refused(exc)
+            refused(exc)
         return f"{self.name}/{room}"
 
     async def close(self) -> None:
@@ -190,7 +189,7 @@ class MatrixTransport:
         try:
             return await self._server.put(room, kind, content, transaction)
         except Disconnected as exc:
-            _refused(exc)
+            refused(exc)
 
     async def _offer(self, room: str, event_id: str, message: Outbound) -> None:
         changes = self._offers.add(event_id, message.key, message.target, message.choices, self._now())
@@ -209,16 +208,3 @@ class MatrixTransport:
         if not target.startswith(f"{self.name}/") or not room:
             raise PermanentFailure(f"{target} is no place in {self.name}")
         return room, thread
-
-
-def _refused(exc: Disconnected) -> NoReturn:
-    """Nothing is wrong with the message: it waits until somebody has mended the account."""
-    raise TemporaryFailure(str(exc), retry_after=REFUSED) from exc
-
-
-def _cause(group: ExceptionGroup[Exception]) -> Exception:
-    """A round's failure, without the group of the receipts' tasks around it."""
-    first = group.exceptions[0]
-    if isinstance(first, TemporaryFailure | PermanentFailure):
-        return Disconnected(str(first), lasting=isinstance(first, PermanentFailure))
-    return first

@@ -7,7 +7,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from transports.base import Ack, Amendment, Inbound, PermanentFailure, Receiver, TemporaryFailure
@@ -16,6 +16,7 @@ from transports.slack.markup import unescape
 from transports.slack.model import Workspace
 from transports.slack.reading import Changed, Commanded, Pressed, Said, strip
 from transports.slack.threads import Threads
+from transports.standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +27,6 @@ PATIENCE = 1.0  # seconds: a slash command has three to be acknowledged
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{1,30})(?:\|[^>]*)?>")
 _STOP = re.compile(r"\s*/?stop\b", re.IGNORECASE)
 NOT_HERE = "I am not in this channel. `/invite` me first, then say it again."
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a message stands."""
-
-    session: str
-    target: str
-    parent: str = ""
-    ours: bool = False  # it goes on with a conversation of ours
 
 
 class Arrivals:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from transports.base import (
     Capabilities,
@@ -24,6 +24,7 @@ from transports.base import (
     Receiver,
     TemporaryFailure,
 )
+from transports.failing import cause, refused
 from transports.files import Files, safe_name
 from transports.slack.arrivals import Arrivals
 from transports.slack.blocks import content
@@ -40,7 +41,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_LENGTH = 8_000  # characters of Markdown; see blocks.py
-REFUSED = 60.0  # seconds before a message is tried again that a revoked token kept from its channel
 SOON = 2.0  # seconds; Slack takes no answer after three
 WORKING = "is working…"
 REPEAT = "(perhaps sent before)"
@@ -111,7 +111,7 @@ class SlackTransport:
         except PermanentFailure as exc:
             raise Disconnected(str(exc), lasting=True) from exc
         except ExceptionGroup as exc:
-            raise _cause(exc) from exc
+            raise cause(exc) from exc
         finally:
             self._receiver = None
             self._listens.clear()
@@ -243,7 +243,7 @@ class SlackTransport:
             return await call
         except Disconnected as exc:
             self._fail(exc)
-            _refused(exc)
+            refused(exc)
 
     def _place(self, target: str) -> tuple[str, str]:
         """Channel and thread ("": none) of "slack/<team>/<channel>[/<thread ts>]"."""
@@ -269,18 +269,3 @@ def _key(message: Outbound) -> str:
 
 def _content(message: Outbound) -> Content:
     return content(message.text, message.asides, message.choices, message.key)
-
-
-def _refused(exc: Disconnected) -> NoReturn:
-    """Nothing is wrong with the message: it waits until somebody has mended the account."""
-    raise TemporaryFailure(str(exc), retry_after=REFUSED) from exc
-
-
-def _cause(group: ExceptionGroup[Exception]) -> Exception:
-    """What ended `run`, without the group of its tasks around it."""
-    first: Exception = group.exceptions[0]
-    while isinstance(first, ExceptionGroup):
-        first = first.exceptions[0]
-    if isinstance(first, TemporaryFailure | PermanentFailure):
-        return Disconnected(str(first), lasting=isinstance(first, PermanentFailure))
-    return first
