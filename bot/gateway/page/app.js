@@ -1,0 +1,130 @@
+// The page: what is shown where, by the address behind the #, and what the keyboard does.
+
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { conversationView } from "./view/conversation.js";
+import { dashboardView } from "./view/dashboard.js";
+import { aboutKeys, loggedOut, notice } from "./view/frame.js";
+import { focusMessage } from "./view/composer.js";
+import { newProjectDialog, projectsView } from "./view/projects.js";
+import { sideView } from "./view/side.js";
+import { listView } from "./view/list.js";
+import { Desk } from "./desk.js";
+
+const root = document.getElementById("page");
+root.replaceChildren(); // what says that the page is loading
+let due = 0;
+let ticking = 0;
+
+const desk = new Desk(draw);
+desk.draw = draw;
+desk.go = (to) => {
+  location.hash = to;
+};
+
+/** Soon, and once for all that changes together. */
+function draw() {
+  due ||= requestAnimationFrame(() => {
+    due = 0;
+    render(page(), root);
+    document.title = titled();
+  });
+}
+
+function titled() {
+  const open = [...desk.state.sessions.values()].reduce((sum, each) => sum + each.questions, 0);
+  return open ? `(${open}) Tugbot asks` : "Tugbot";
+}
+
+function route() {
+  const [, view = "", key = ""] = location.hash.split("/");
+  return { view, key: safely(key) };
+}
+
+function safely(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
+function page() {
+  if (desk.state.link === "out") return loggedOut();
+  if (!desk.me) return html`<p class="hello" role="status">Tugbot does not answer yet. It is tried again …</p>`;
+  const { view } = route();
+  const talks = view !== "projects" && view !== "dashboard";
+  return html`
+    ${notice(desk)}
+    <div class="frame ${talks ? "talks" : "looks"}" data-pane=${desk.pane ?? "middle"}>
+      ${listView(desk, view)}
+      ${view === "projects" ? projectsView(desk) : view === "dashboard" ? dashboardView(desk) : conversationView(desk)}
+      ${talks ? sideView(desk) : nothing}
+    </div>
+    ${newProjectDialog(desk)} ${aboutKeys()}
+  `;
+}
+
+function navigate() {
+  if (!desk.me) return;
+  const { view, key } = route();
+  desk.pane = "middle";
+  if (view === "projects") desk.readProjects();
+  else if (view === "dashboard") desk.readStats();
+  else desk.look(view === "s" && key ? key : desk.me.session);
+  draw();
+}
+
+// ---------------------------------------------------------------- keyboard
+
+const KEYS = {
+  "/": () => focusMessage(),
+  "?": () => document.getElementById("keys")?.showModal(),
+  p: () => desk.go("#/projects"),
+  d: () => desk.go("#/dashboard"),
+  j: () => step(+1),
+  k: () => step(-1),
+};
+
+function step(by) {
+  const links = [...document.querySelectorAll("nav a[data-session]")];
+  const now = links.findIndex((link) => link.dataset.session === desk.current);
+  links[Math.min(Math.max(now + by, 0), links.length - 1)]?.click();
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, dialog[open]");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+
+// ---------------------------------------------------------------- copying
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copies]");
+  if (!button) return;
+  const text = button.dataset.copies === "code" ? button.parentElement.querySelector("pre").textContent : button.dataset.copies;
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not allowed"; // over plain http from another machine, browsers lend no clipboard
+  }
+  setTimeout(() => (button.textContent = label), 1_500);
+});
+
+// ---------------------------------------------------------------- time
+
+/** Seconds of what is under way; nothing ticks where nothing is. */
+function tick() {
+  const alive = [...desk.state.runs.values()].some((run) => desk.isAlive(run.id));
+  if (alive || desk.state.link !== "live") draw();
+  ticking = setTimeout(tick, 1_000);
+}
+
+window.addEventListener("hashchange", navigate);
+await desk.begin();
+navigate();
+clearTimeout(ticking);
+tick();

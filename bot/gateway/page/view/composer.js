@@ -1,0 +1,119 @@
+// Where something is said: text, files by button, drop or paste.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { live } from "../vendor/lit-html/directives/live.js";
+import { bytes } from "../format.js";
+
+const drafts = new Map(); // by session: {text, files: [{file, id, trouble}]}
+
+const draft = (key) => {
+  if (!drafts.has(key)) drafts.set(key, { text: "", files: [] });
+  return drafts.get(key);
+};
+
+export const focusMessage = () => document.getElementById("message")?.focus();
+
+export function composer(desk, key) {
+  const mine = draft(key);
+  const sending = mine.files.some((each) => !each.id && !each.trouble);
+  return html`
+    <form class="composer" @submit=${(event) => sent(desk, key, event)}>
+      ${mine.files.length ? html`<ul class="chips">${mine.files.map((each) => chip(desk, key, each))}</ul>` : nothing}
+      <div class="row">
+        <label class="attach" title="Attach files">
+          <span aria-hidden="true">📎</span><span class="hidden">Attach files</span>
+          <input type="file" multiple class="hidden" @change=${(event) => picked(desk, key, event)}>
+        </label>
+        <textarea id="message" rows="1" aria-label="Message" placeholder="Message, or a command such as help" enterkeyhint="send"
+          dir="auto" .value=${live(mine.text)} @input=${(event) => typed(key, event)} @keydown=${(event) => pressed(event)}
+          @paste=${(event) => pasted(desk, key, event)}></textarea>
+        <button class="main" ?disabled=${sending}>Send</button>
+      </div>
+    </form>
+  `;
+}
+
+const chip = (desk, key, each) => html`
+  <li class=${each.trouble ? "wrong" : ""}>
+    <bdi>${each.file.name}</bdi> <small>${each.trouble || (each.id ? bytes(each.file.size) : "…")}</small>
+    <button type="button" class="quiet" aria-label="Remove ${each.file.name}" @click=${() => {
+      draft(key).files = draft(key).files.filter((other) => other !== each);
+      desk.draw();
+    }}>✕</button>
+  </li>
+`;
+
+// ---------------------------------------------------------------- typing
+
+function typed(key, event) {
+  draft(key).text = event.target.value;
+  grow(event.target);
+}
+
+/** As high as its text, up to the height that the style sheet allows. */
+function grow(area) {
+  area.style.height = "auto";
+  area.style.height = `${area.scrollHeight}px`;
+}
+
+function pressed(event) {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // an input method still composes a word
+  event.preventDefault();
+  event.target.form.requestSubmit();
+}
+
+function sent(desk, key, event) {
+  event.preventDefault();
+  const mine = draft(key);
+  const files = mine.files.filter((each) => each.id);
+  const text = mine.text.trim() || files.map((each) => each.file.name).join(", ");
+  if (!text) return;
+  drafts.delete(key);
+  const area = event.target.querySelector("textarea");
+  area.style.height = "auto";
+  desk.say(key, text, files.map((each) => ({ id: each.id, name: each.file.name })));
+  desk.draw();
+}
+
+// ---------------------------------------------------------------- files
+
+function picked(desk, key, event) {
+  attach(desk, key, [...event.target.files]);
+  event.target.value = "";
+}
+
+function pasted(desk, key, event) {
+  const files = [...event.clipboardData.files];
+  if (!files.length) return;
+  event.preventDefault();
+  attach(desk, key, files);
+}
+
+export function droppable(event) {
+  const brings = event.type === "dragover" && event.dataTransfer.types.includes("Files");
+  event.currentTarget.classList.toggle("drops", brings);
+  if (brings) event.preventDefault();
+}
+
+export function dropped(desk, event) {
+  event.currentTarget.classList.remove("drops");
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  attach(desk, desk.current, [...event.dataTransfer.files]);
+}
+
+/** One after another: a gateway takes few uploads at a time. */
+async function attach(desk, key, files) {
+  const added = files.map((file) => ({ file, id: null, trouble: "" }));
+  draft(key).files.push(...added);
+  desk.draw();
+  for (const each of added) {
+    try {
+      each.id = (await desk.upload(key, each.file)).id;
+    } catch (refused) {
+      each.trouble = refused.message;
+    }
+    desk.draw();
+  }
+  focusMessage();
+}

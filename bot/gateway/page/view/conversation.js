@@ -1,0 +1,115 @@
+// The middle: what was said, as it is said, and where to say more.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { ref } from "../vendor/lit-html/directives/ref.js";
+import { entries } from "../conversations.js";
+import { day, network, title } from "../format.js";
+import { composer, dropped, droppable } from "./composer.js";
+import { entryView } from "./entry.js";
+import { paneButton } from "./frame.js";
+import { runBars } from "./runbar.js";
+
+export function conversationView(desk) {
+  const key = desk.current;
+  const session = desk.state.sessions.get(key) ?? { key, transport: (key ?? "").split("/")[0], project: null };
+  return html`
+    <main class="talk" @dragover=${droppable} @dragleave=${droppable} @drop=${(event) => dropped(desk, event)}>
+      <header>
+        ${paneButton(desk, "left", "Show conversations", "☰")}
+        <div>
+          <h1><bdi>${title(session, desk.me.session)}</bdi></h1>
+          <p class="sub">${about(session)}</p>
+        </div>
+        ${paneButton(desk, "right", "Show details", "i")}
+      </header>
+      ${log(desk, key)} ${runBars(desk, key)} ${composer(desk, key)}
+    </main>
+  `;
+}
+
+function about(session) {
+  const words = [network(session.transport)];
+  if (session.project) words.push(`project ${session.project}`);
+  if (session.agent) words.push(session.agent);
+  if (session.mode && session.mode !== "collect") words.push(`mode ${session.mode}`);
+  return html`<bdi>${words.join(" · ")}</bdi>`;
+}
+
+function log(desk, key) {
+  const talk = desk.state.conversations.get(key);
+  const all = talk ? entries(talk) : [];
+  return html`
+    <div class="log" role="log" aria-label="Conversation" tabindex="0" @scroll=${noticeScroll} ${ref(follow)}>
+      ${talk?.next ? html`
+        <button type="button" class="quiet wide-button" ?disabled=${talk.reading} @click=${() => desk.readEarlier(key)}>Earlier</button>` : nothing}
+      ${talk && talk.next === null && all.length === 0 ? welcome(desk) : nothing}
+      ${talk?.next === undefined ? unread(desk, key, talk) : nothing}
+      ${repeat(dated(all), (each) => each.key, (each) => (each.day ? html`<p class="day">${each.day}</p>` : entryView(desk, key, each)))}
+    </div>
+    <button type="button" class="newest" hidden @click=${(event) => toEnd(event.target.previousElementSibling)}>Newest ↓</button>
+  `;
+}
+
+const unread = (desk, key, talk) =>
+  talk?.failed
+    ? html`<p class="quietly">This could not be read.
+        <button type="button" class="plain" @click=${() => desk.readConversation(key)}>Try again</button></p>`
+    : html`<p class="quietly" role="status">Reading …</p>`;
+
+const welcome = (desk) => html`
+  <div class="welcome">
+    <img src="/assets/icon.svg" alt="" width="64" height="64">
+    <p>Say something: plain words go to the agent, and lines that come together make one prompt.</p>
+    <p>${["help", "status", "projects"].map((word) => html`
+      <button type="button" class="plain" @click=${() => desk.say(desk.current, word)}>${word}</button> `)}</p>
+  </div>
+`;
+
+/** With a line where another day begins. */
+function dated(all) {
+  const found = [];
+  let last = "";
+  for (const each of all) {
+    const name = day(each.at);
+    if (name !== last) found.push({ key: `d${name}`, day: name });
+    last = name;
+    found.push(each);
+  }
+  return found;
+}
+
+// ---------------------------------------------------------------- the end in sight
+
+const NEAR = 60; // pixels from the end that still count as being there
+let atEnd = true;
+let watched = null;
+
+/** Stays at the end while somebody is there; who reads further up is left alone. */
+function follow(element) {
+  if (!element || element === watched) return;
+  watched = element;
+  atEnd = true;
+  const stay = () => {
+    if (atEnd) element.scrollTop = element.scrollHeight;
+    mark(element);
+  };
+  new MutationObserver(stay).observe(element, { childList: true, subtree: true, characterData: true });
+  new ResizeObserver(stay).observe(element);
+}
+
+function noticeScroll(event) {
+  const element = event.currentTarget;
+  atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+  mark(element);
+}
+
+function mark(element) {
+  const button = element.nextElementSibling;
+  if (button) button.hidden = atEnd;
+}
+
+function toEnd(element) {
+  element.scrollTop = element.scrollHeight;
+  element.focus();
+}

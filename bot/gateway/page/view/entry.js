@@ -1,0 +1,135 @@
+// One entry of a conversation: somebody's message, the bot's, or one that is on its way.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { bytes, clock, count, plain } from "../format.js";
+import { at } from "../api.js";
+import { aside, shownChoices } from "../saidparts.js";
+import { isAnswered, isOver } from "../runs.js";
+import { markdown } from "../words.js";
+
+export function entryView(desk, key, entry) {
+  if (entry.sending) return sendingView(desk, key, entry);
+  return entry.message ? messageView(desk, key, entry.message) : saidView(desk, key, entry.said);
+}
+
+// ---------------------------------------------------------------- people
+
+const STATES = {
+  waiting: "waiting",
+  claimed: "",
+  answered: "",
+  accepted: "",
+  done: "",
+  failed: "failed",
+  stopped: "stopped",
+  interrupted: "cut off",
+  retracted: "taken back",
+  refused: "refused",
+};
+
+function messageView(desk, key, message) {
+  const state = STATES[message.state] ?? message.state;
+  const mine = message.sender_name === desk.me.name;
+  const open = message.state === "waiting" && mine;
+  return html`
+    <article class="entry person ${message.state}" aria-label="From ${plain(message.sender_name)}">
+      <div class="bubble">
+        ${mine ? nothing : html`<p class="by"><bdi>${plain(message.sender_name)}</bdi></p>`}
+        ${desk.editing === message.id ? editor(desk, key, message) : html`<p class="typed" dir="auto">${message.text}</p>`}
+        ${message.attachments ? html`<p class="files">📎 ${count(message.attachments, "file")}</p>` : nothing}
+      </div>
+      <p class="foot">
+        ${state ? html`<span class="state">${state}${message.reason ? html`: ${message.reason}` : nothing}</span>` : nothing}
+        ${message.run ? html`<button type="button" class="quiet" @click=${() => desk.pick(message.run)}>run ${message.run}</button>` : nothing}
+        ${open ? html`
+          <button type="button" class="quiet" @click=${() => { desk.editing = message.id; desk.draw(); }}>Edit</button>
+          <button type="button" class="quiet" @click=${() => desk.takeBack(key, message.id)}>Take back</button>` : nothing}
+        <time>${clock(message.at)}</time>
+      </p>
+    </article>
+  `;
+}
+
+const editor = (desk, key, message) => html`
+  <form class="editor" @submit=${(event) => {
+    event.preventDefault();
+    desk.editing = null;
+    desk.edit(key, message.id, new FormData(event.target).get("text"));
+  }}>
+    <textarea name="text" aria-label="Edit the message" rows="3" .value=${message.text}></textarea>
+    <button class="plain">Save</button>
+    <button type="button" class="quiet" @click=${() => { desk.editing = null; desk.draw(); }}>Leave it</button>
+  </form>
+`;
+
+function sendingView(desk, key, { key: entry, sending }) {
+  const id = entry.slice(1);
+  return html`
+    <article class="entry person sending" aria-label="On its way">
+      <div class="bubble"><p class="typed" dir="auto">${sending.text}</p></div>
+      <p class="foot">
+        ${sending.trouble
+          ? html`<span class="state wrong">Not sent. ${sending.trouble}</span>
+              <button type="button" class="plain" @click=${() => desk.sendAgain(key, id)}>Try again</button>
+              <button type="button" class="quiet" @click=${() => desk.giveUp(key, id)}>Discard</button>`
+          : html`<span class="state">sending …</span>`}
+      </p>
+    </article>
+  `;
+}
+
+// ---------------------------------------------------------------- the bot
+
+function saidView(desk, key, said) {
+  const run = said.run === null ? undefined : desk.state.runs.get(said.run);
+  if (said.choices.length && said.run !== null && !run) desk.ask(said.run);
+  const choices = shownChoices(said, isOver(run) || isAnswered(run));
+  return html`
+    <article class="entry bot ${said.kind}" aria-label="From Tugbot" data-said=${said.id} data-of-run=${said.run ?? ""}>
+      <div class="bubble">
+        ${said.parts.map((part) => (part.aside ? asideView(part.text, run) : html`<div class="words" dir="auto">${markdown(part.text)}</div>`))}
+        ${said.file ? fileView(key, said) : nothing}
+        ${choices.length ? html`
+          <p class="choices">${choices.map((choice, number) => html`
+            <button type="button" class=${number ? "plain" : "main"} @click=${() => desk.press(key, said.id, choice.text)}>${choice.label}</button>`)}</p>` : nothing}
+      </div>
+      <p class="foot">
+        ${said.run === null ? nothing : html`<button type="button" class="quiet" @click=${() => desk.pick(said.run)}>run ${said.run}</button>`}
+        <time>${clock(said.at)}</time>
+      </p>
+    </article>
+  `;
+}
+
+/** Lines about the work, more quietly; tool calls folded. */
+function asideView(text, run) {
+  return aside(text).map((each) =>
+    each.tools
+      ? toolsView(each.tools, run)
+      : html`<p class="aside" dir="auto">${markdown(each.line, { inline: true })}</p>`,
+  );
+}
+
+function toolsView(tools, run) {
+  const last = tools.at(-1);
+  const calls = new Map([...(run?.tools.values() ?? [])].map((call) => [call.title, call]));
+  return html`
+    <details class="tools">
+      <summary><span>${tools.length === 1 ? "" : `${tools.length} tool calls · `}<bdi>${last}</bdi></span></summary>
+      <ul>${tools.map((line) => html`<li><bdi>${line}</bdi>${detail(calls, line)}</li>`)}</ul>
+    </details>
+  `;
+}
+
+/** What a call was about, where it was seen live. */
+function detail(calls, line) {
+  const call = calls.get(line.replace(/ [^ ]+$/, ""));
+  return call?.detail ? html`<pre tabindex="0">${call.detail}</pre>` : nothing;
+}
+
+function fileView(key, said) {
+  const { name, size, kept } = said.file;
+  const words = html`📄 <bdi>${plain(name)}</bdi> <small>${bytes(size)}</small>`;
+  if (!kept) return html`<p class="file">${words}</p>`;
+  return html`<p class="file"><a href="/api/v1${at(key)}/files/${said.id}" download=${name}>${words}</a></p>`;
+}

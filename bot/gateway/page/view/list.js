@@ -1,0 +1,128 @@
+// The left: conversations and projects with their live state, and the way to everything else.
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { ago, count, network, slug, title } from "../format.js";
+
+export function listView(desk, view) {
+  return html`
+    <nav class="list" aria-label="Conversations">
+      <header>
+        <a class="brand" href="#/" aria-label="Tugbot, your own conversation">
+          <img src="/assets/icon.svg" alt="" width="28" height="28"><span>Tugbot</span>
+        </a>
+        <span class="link ${desk.state.link}" role="img" aria-label=${LINKS[desk.state.link]} title=${LINKS[desk.state.link]}></span>
+      </header>
+      <ul class="views">
+        <li>${viewLink("projects", "Projects", view)}</li>
+        <li>${viewLink("dashboard", "Dashboard", view)}</li>
+      </ul>
+      ${talks(desk, view)} ${projects(desk)}
+      <footer>
+        <span class="who"><bdi>${desk.me.name}</bdi> <small>${desk.me.role}</small></span>
+        <button type="button" class="quiet" aria-label="Keys" title="Keys (?)" @click=${() => document.getElementById("keys").showModal()}>?</button>
+        <button type="button" class="quiet" @click=${() => desk.logOut()}>Log out</button>
+      </footer>
+    </nav>
+  `;
+}
+
+const LINKS = { live: "Live", lost: "Connection lost", connecting: "Connecting" };
+
+const viewLink = (to, label, view) =>
+  html`<a href="#/${to}" aria-current=${view === to ? "page" : "false"}>${label}</a>`;
+
+function talks(desk, view) {
+  const wanted = (desk.filter ?? "").toLowerCase();
+  const shown = known(desk).filter((each) => `${each.key} ${each.project ?? ""}`.toLowerCase().includes(wanted));
+  return html`
+    <section class="talks">
+      <div class="heading">
+        <h2>Conversations</h2>
+        <button type="button" class="quiet" aria-label="New conversation" title="New conversation" @click=${() => begin(desk)}>+</button>
+      </div>
+      ${desk.naming ? naming(desk) : nothing}
+      ${desk.state.sessions.size > 8 ? html`
+        <input type="search" class="filter" placeholder="Filter" aria-label="Filter conversations"
+          .value=${desk.filter ?? ""} @input=${(event) => { desk.filter = event.target.value; desk.draw(); }}>` : nothing}
+      <ul>${repeat(shown, (each) => each.key, (each) => talkLink(desk, each, view))}</ul>
+      ${desk.state.more ? html`
+        <button type="button" class="quiet wide-button" @click=${() => desk.readSessions(desk.state.more)}>More</button>` : nothing}
+    </section>
+  `;
+}
+
+/** All that are known, the latest first; one's own is there before anything was said in it. */
+function known(desk) {
+  const own = desk.me.session;
+  const all = [...desk.state.sessions.values()];
+  for (const key of new Set([own, desk.current])) {
+    if (key && !desk.state.sessions.has(key)) all.push(unborn(key));
+  }
+  return all.sort((a, b) => b.last_seen.localeCompare(a.last_seen));
+}
+
+const unborn = (key) => ({
+  key, transport: key.split("/")[0], project: null, last_seen: "9", waiting: 0, running: [], questions: 0, unborn: true,
+});
+
+function talkLink(desk, session, view) {
+  const here = session.key === desk.current && view !== "projects" && view !== "dashboard";
+  return html`
+    <li>
+      <a href="#/s/${encodeURIComponent(session.key)}" data-session=${session.key} aria-current=${here ? "page" : "false"}
+        @click=${() => { desk.pane = "middle"; desk.draw(); }}>
+        <span class="name"><bdi>${title(session, desk.me.session)}</bdi></span>
+        <span class="signs">${signs(session)}</span>
+        <small><bdi>${network(session.transport)}</bdi>${session.agent ? html` · <bdi>${session.agent}</bdi>` : nothing}${session.unborn ? nothing : html` · ${ago(Date.parse(session.last_seen) / 1000, Date.now() / 1000)}`}</small>
+      </a>
+    </li>
+  `;
+}
+
+function signs(session) {
+  if (session.questions) return html`<b class="sign asks">${count(session.questions, "question")}</b>`;
+  if (session.running.length) return html`<b class="sign runs" aria-label="running">${session.running.length > 1 ? session.running.length : nothing}</b>`;
+  if (session.queue) return html`<b class="sign waits">place ${session.queue.place}</b>`;
+  if (session.waiting) return html`<b class="sign waits">${session.waiting} waiting</b>`;
+  return nothing;
+}
+
+// ---------------------------------------------------------------- a new conversation
+
+function begin(desk) {
+  desk.naming = !desk.naming;
+  desk.draw();
+  requestAnimationFrame(() => document.getElementById("naming")?.focus());
+}
+
+const naming = (desk) => html`
+  <form class="naming" @submit=${(event) => {
+    event.preventDefault();
+    const name = slug(new FormData(event.target).get("name"));
+    if (!name) return;
+    desk.naming = false;
+    desk.go(`#/s/${encodeURIComponent(`${desk.me.session}/${name}`)}`);
+  }}>
+    <input id="naming" name="name" required maxlength="40" placeholder="its name" aria-label="Name of the new conversation" autocomplete="off">
+    <button class="plain">Begin</button>
+  </form>
+`;
+
+// ---------------------------------------------------------------- projects
+
+function projects(desk) {
+  const all = [...desk.state.projects.values()];
+  if (!all.length) return nothing;
+  return html`
+    <section class="small-projects">
+      <div class="heading"><h2>Projects</h2></div>
+      <ul>${repeat(all, (each) => each.name, (each) => html`
+        <li><a href="#/projects/${encodeURIComponent(each.name)}">
+          <span class="name"><bdi>${each.name}</bdi></span>
+          <span class="signs"><b class="dot" data-state=${each.container}></b></span>
+          <small>${each.state === "ready" ? each.container : each.state.replace("_", " ")}</small>
+        </a></li>`)}</ul>
+    </section>
+  `;
+}
