@@ -7,7 +7,22 @@ import json
 import os
 from dataclasses import asdict
 
-from benchmarks import crowded, deltas, events, flush, idle, matrix, projects, puts, slack, startup, stop, turns
+from benchmarks import (
+    asking,
+    crowded,
+    deltas,
+    events,
+    flush,
+    idle,
+    matrix,
+    projects,
+    puts,
+    redaction,
+    slack,
+    startup,
+    stop,
+    turns,
+)
 from benchmarks.table import table
 
 ALL = {
@@ -19,6 +34,8 @@ ALL = {
     "crowded": crowded,
     "deltas": deltas,
     "events": events,
+    "asking": asking,
+    "redaction": redaction,
     "turns": turns,
     "projects": projects,
     "matrix": matrix,

@@ -18,6 +18,7 @@ from benchmarks.table import Figure
 from bot.agents.claude import ClaudeAgent
 from bot.agents.containment import BubblewrapLauncher
 from bot.replies.places import Places
+from bot.replies.screened import screened
 from bot.replies.writer import Replies
 from bot.runs.listening import Staff
 from bot.runs.turn import Turns
@@ -136,7 +137,7 @@ async def _turn(place: Path, can: Capabilities) -> None:
     async with asyncio.TaskGroup() as group:
         world = World(group, FakeAgent([]), limits=TurnLimits(max_output=0))
         replies = Replies(Places({"console": transport}), group, stream="edit", edit_interval=1.0)
-        house = world.house(workplaces=FakeWorkplaces(BubblewrapLauncher(()), place), reply=replies.writer)
+        house = world.house(workplaces=FakeWorkplaces(BubblewrapLauncher(()), place), reply=screened(replies.writer))
         turns = Turns({"fake": Staff(agent, TurnLimits(max_output=0))}, house)
         world.turns = turns
         outcome = await world.play()

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from aiohttp import web
 
-from benchmarks.process import cpu, resident
+from benchmarks.process import cpu, other, received, resident
 from benchmarks.table import Figure, percentile
 from bot.access.model import Account
 from bot.gateway.callers import RECOGNISER
@@ -36,7 +33,6 @@ TEXT = "a line of ordinary length, as agents write them " * 3
 PATIENCE = 60.0  # seconds for everybody to be connected, and for what is late at the end
 BESIDE = "a queue and a write for each listener"
 
-_SPAWN = multiprocessing.get_context("spawn")
 Serve: TypeAlias = Callable[[web.Application], Callable[[], None]]  # gives what makes one event
 
 
@@ -71,12 +67,12 @@ class Seen:
 
 async def _measured(serve: Serve) -> Seen:
     seen = Seen()
-    async with _process(_server, serve) as (server, order), asyncio.TaskGroup() as group:
-        port = await _received(order)
+    async with other(_server, serve) as (server, order), asyncio.TaskGroup() as group:
+        port = await received(order)
         alone = resident(server.pid or 0)
-        async with _process(_crowd, port) as (_, crowd):
+        async with other(_crowd, port) as (_, crowd):
             reading = [group.create_task(_watch(port, seen), name="watch") for _ in range(WATCHED)]
-            await _received(crowd)
+            await received(crowd)
             await _everybody(order)
             used, begun = cpu(server.pid or 0), time.perf_counter()
             told = await _asked(order, "go")
@@ -125,25 +121,9 @@ async def _listen(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 # ---------------------------------------------------------------- other processes
 
 
-@asynccontextmanager
-async def _process(work: Callable[..., None], *arguments: object) -> AsyncIterator[tuple[SpawnProcess, Connection]]:
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=work, args=(theirs, *arguments), daemon=True)
-    process.start()
-    try:
-        yield process, ours
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.join)
-
-
-async def _received(pipe: Connection) -> Any:
-    return await asyncio.to_thread(pipe.recv)
-
-
 async def _asked(pipe: Connection, what: str) -> int:
     pipe.send(what)
-    return int(await _received(pipe))
+    return int(await received(pipe))
 
 
 def _crowd(pipe: Connection, port: int) -> None:
@@ -173,7 +153,7 @@ async def _serve(pipe: Connection, serve: Serve) -> None:
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
     pipe.send(runner.addresses[0][1])
     while True:
-        if await _received(pipe) == "listeners":
+        if await received(pipe) == "listeners":
             pipe.send(app[COUNT]())
         else:
             pipe.send(await _tell(tell))

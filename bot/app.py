@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot import consoles, hidden, logs, networks, restart
+from bot import consoles, forges, hidden, logs, networks, restart
 from bot.access import CONSOLE, AccessDesk, Account, Ambient, Door, Hearing, Keyring, Roll, barred
 from bot.access import words as access_words
 from bot.agents.base import Launcher
@@ -26,8 +26,9 @@ from bot.datadir import InstanceLock, prepare
 from bot.desk import FrontDesk
 from bot.ending import Ending
 from bot.errors import UserError
+from bot.gateway.errors import AddressRefused, PortTaken
 from bot.gateway.model import Address, Bounds
-from bot.gateway.port import claim, wanted
+from bot.gateway.port import claim, is_spare, wanted
 from bot.halts import Halts
 from bot.happenings import Board, nobody
 from bot.happenings.heard import Heard
@@ -39,6 +40,7 @@ from bot.projectside import ProjectSide, Surroundings
 from bot.replies.delivery import Delivery
 from bot.replies.lines import Lines
 from bot.replies.places import Places
+from bot.replies.screened import screened
 from bot.replies.typing import Typing
 from bot.replies.writer import Replies
 from bot.restart import clear_unborn, mark_of
@@ -56,6 +58,7 @@ from bot.scratch import Scratch
 from bot.secrets import Secrets
 from bot.sending import Sending
 from bot.settings import Settings, load
+from bot.showing import Showing
 from bot.staffing import Roster, Staffing, staffing
 from bot.store.migrations import HEAD
 from bot.store.migrations import migrate as migrate_database
@@ -77,6 +80,7 @@ log = logging.getLogger(__name__)
 
 COMMANDS_PATIENCE = 10.0  # seconds that the end waits for commands under way
 OUTBOX_PATIENCE = 5.0  # seconds that the end waits for what is still to be delivered
+TRANSCRIPT_PATIENCE = 5.0  # seconds that the end waits for what was shown to be written down
 STALL = 2.0  # seconds between looks whether anything can still go on
 OUTBOX_DAYS = 30.0  # delivered messages are kept this long
 
@@ -130,24 +134,37 @@ async def _serve(settings: Settings, options: RunOptions, data: Path) -> int:
         launcher = await choose((data,), mark_of(data))
         configs = {name: settings.agent_config(name) for name in settings.agent_names()}
         networks.check(settings, options.transports, data, os.environ)
+        forges.check(settings)
         staff = staffing(configs, settings.default_agent, Secrets(data), os.environ)
-        gateway = _gateway(settings, networks.called(settings, options.transports))
+        gateway, lacking = _gateway(settings, options)
         if gateway is not None:
             stack.push_async_callback(gateway.close)  # after the transports, which refuse what still comes
         async with asyncio.TaskGroup() as group:
-            bot = Bot(settings, options, data, store, launcher, staff, gateway, ending, group)
+            bot = Bot(settings, options, data, store, launcher, staff, gateway, ending, group, lacking)
             return await bot.live()
 
 
-def _gateway(settings: Settings, needed_by: Sequence[str]) -> Gateway | None:
-    """Its port is claimed, nothing is answered yet. Raises GatewayOff, Exposed, PortTaken, AddressRefused."""
+def _gateway(settings: Settings, options: RunOptions) -> tuple[Gateway | None, str]:
+    """Its port is claimed, nothing is answered yet. Where it cannot be had and nobody needs it: why.
+
+    Raises GatewayOff, Exposed, PortTaken, AddressRefused.
+    """
     own = settings.gateway
-    if not wanted(own.enabled, needed_by):
-        return None
+    needed_by = (*networks.called(settings, options.transports), *forges.called(settings))
+    at_console = consoles.is_interactive(options.input)
+    watched = networks.watched(settings, options.transports, at_console=at_console)
+    if not wanted(own.enabled, needed_by, watched=watched):
+        return None, ""
+    address = Address(own.listen, own.port, own.behind_proxy, own.public_host)
+    try:
+        claimed = claim(address)
+    except (PortTaken, AddressRefused) as exc:
+        if is_spare(own.enabled, needed_by):
+            return None, access_words.pageless(str(exc))
+        raise
     from bot.gateway.server import Gateway  # loads aiohttp
 
-    address = Address(own.listen, own.port, own.behind_proxy, own.public_host)
-    return Gateway(address, claim(address), Bounds(max_body=own.max_body))
+    return Gateway(address, claimed, Bounds(max_body=own.max_body)), ""
 
 
 class Bot:
@@ -164,7 +181,10 @@ class Bot:
         gateway: Gateway | None,
         ending: Ending,
         group: asyncio.TaskGroup,
+        lacking: str = "",
     ) -> None:
+        """`lacking`: what this start has to do without, and why."""
+        self._lacking = lacking
         self._settings = settings
         self._data = data
         self._store = store
@@ -186,8 +206,13 @@ class Bot:
         self._journal = Journal(self._timings.provision)
         self._book = WitnessedRuns(Journalled(store.runs, self._journal), self._happened)
         self._projects = self._build_projects()
+        self._files = data / "files" / networks.WEB  # of the page
+        self._showing = Showing(store, self._heard, self._happened, self._files, group)
         self._transports = self._build_transports(options)
-        self._places = Places(self._transports)
+        # The page is there as long as the bot is, and no reason for it to be, unless it was asked for by name.
+        self._staying = [name for name in self._transports if name != networks.WEB or name in options.transports]
+        # What nobody can look at is not written down.
+        self._places = Places(self._transports if gateway is None else self._showing.recorded(self._transports))
         self._lines = Lines(self._places, group)
         self._typing = Typing(self._places, group)
         self._rooms = Rooms(self._places, networks.hosting(settings), store.sessions, group, tell=self._tell)
@@ -199,26 +224,33 @@ class Bot:
             stream=settings.replies.stream,
             edit_interval=settings.replies.edit_interval,
         )
-        self._reply = witnessed(self._replies.writer, self._happened)
+        self._reply = screened(witnessed(self._replies.writer, self._happened))
         self._delivery = Delivery(store.outbox, self._places, group, clock=time.time, choices=self._asking.choices)
         self._ledger = Announcing(store.ledger, self._delivery.poke, self._journal)
         self._dispatcher = self._build_dispatcher()
         self._chores = self._build_chores()
         self._keyring = Keyring(data)
-        self._roll = Roll(store.members, settings.access.allow, token=self._keyring.tokens.role)
-        self._door = Door(self._roll, lambda: tuple(self._transports), self._tell_operator)
+        self._forges = forges.Forges(settings, data, os.environ)
+        tokens = self._keyring.tokens.role
+        self._roll = Roll(store.members, settings.access.allow, token=tokens, hook=self._forges.role)
+        # On the page, people are who they are elsewhere: nobody has an account of its own there.
+        chats = tuple(name for name in self._transports if name != networks.WEB)
+        self._door = Door(self._roll, lambda: chats, self._tell_operator)
         self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default), self._barred)
 
     # ------------------------------------------------------------ parts
 
     def _build_transports(self, options: RunOptions) -> Mapping[str, Transport]:
         wanted = options.transports or (consoles.NAME, *networks.names(self._settings))
+        pages = (networks.WEB,) if self._gateway is not None else ()
         return {
             name: self._build_console(options) if name == consoles.NAME else self._build_network(name)
-            for name in wanted
+            for name in (*wanted, *pages)
         }
 
     def _build_network(self, name: str) -> Transport:
+        if name == networks.WEB:
+            return self._showing.web
         return networks.build(name, self._settings, self._data, os.environ, self._store.keepsakes(name))
 
     def _build_console(self, options: RunOptions) -> Transport:
@@ -312,7 +344,7 @@ class Bot:
             AccessDesk(
                 self._roll,
                 self._door,
-                self._lines.say,
+                self._lines.confide,
                 self._keyring,
                 self._gateway.login if self._gateway is not None else None,
             ),
@@ -406,8 +438,9 @@ class Bot:
         looking = self._group.create_task(self._projects.truth.run(), name="projects")
         noting = self._group.create_task(self._keyring.run(), name="keyring")
         if self._gateway is not None:
-            await self._gateway.serve(self._hooks(), self._parts(router))
+            await self._gateway.serve(self._hooks(router), self._parts(router))
             self._show_page(self._gateway)
+        self._tell_lacking()
         await self._converse(router)
         retrying.cancel()
         looking.cancel()
@@ -417,10 +450,12 @@ class Bot:
         failed = self._ledger.failures or self._stalled
         return 1 if failed and not self._interactive else 0
 
-    def _hooks(self) -> Mapping[str, Hook]:
-        """By path; those of every transport that has some."""
+    def _hooks(self, router: Router) -> Mapping[str, Hook]:
+        """By path; those of every transport that has some, and of forges."""
         called = [transport for transport in self._transports.values() if isinstance(transport, Hooked)]
-        return {path: hook for transport in called for path, hook in transport.hooks.items()}
+        hooks = {path: hook for transport in called for path, hook in transport.hooks.items()}
+        around = forges.Surroundings(self._showing.noting(router).receive, self._lines.say)
+        return {**hooks, **self._forges.serve(around)}
 
     def _parts(self, router: Router) -> Parts:
         from bot.gateway import entrance, events  # load aiohttp
@@ -435,17 +470,24 @@ class Bot:
 
     def _api(self, router: Router) -> Api:
         from bot.gateway.api.model import Backstage
+        from bot.gateway.api.uploads import Uploads
 
+        receiver = self._showing.noting(router)
         return Backstage(
             history=self._store.history,
+            transcript=self._store.transcript,
+            uploads=Uploads(self._files, self._settings.gateway.max_file),
+            files=self._showing.sent,
             run=self._store.runs.get,
             project=self._store.projects.get,
             projects=self._store.projects.all,
             containers=self._projects.containers,
             stacks=self._projects.stacks,
+            insight=self._projects,
             questions=self._asking.open,
-            receive=router.receive,
-            perform=router.perform,
+            receive=self._showing.web.take,
+            amend=receiver.amend,
+            perform=receiver.perform,
         )
 
     def _vitals(self) -> Vitals:
@@ -460,11 +502,13 @@ class Bot:
             trouble=self._trouble,
             timings=self._timings,
             listeners=lambda: self._board.readers,
+            hooks=self._forges.outcomes,
         )
 
     def _trouble(self) -> tuple[str, ...]:
         """What is wrong at this moment, a line each."""
-        return (*self._talking.trouble(), *self._projects.trouble())
+        lacking = (self._lacking,) if self._lacking else ()
+        return (*self._talking.trouble(), *self._projects.trouble(), *lacking)
 
     def _queues(self) -> Mapping[str, int]:
         in_line = sum(each.place is not None for each in self._dispatcher.glance())
@@ -475,20 +519,28 @@ class Bot:
         if self._interactive:
             name = consoles.user_name()
             address = gateway.login(self._keyring.links.make(Account(CONSOLE, name), name))
-            self._lines.say(f"{CONSOLE}/local", access_words.page_at_start(address))
+            self._lines.confide(f"{CONSOLE}/local", access_words.page_at_start(address))
+
+    def _tell_lacking(self) -> None:
+        if self._lacking:
+            log.warning("%s", self._lacking)
+            if self._interactive:
+                self._lines.say(f"{CONSOLE}/local", self._lacking)
 
     async def _converse(self, router: Router) -> None:
-        """Until a signal comes, or every transport has ended and nothing is left to do."""
-        talking = [
-            self._group.create_task(self._talking.run(transport, router), name=f"transport {name}")
+        """Until a signal comes, or every transport has ended that keeps the bot alive, and nothing is left to do."""
+        receiver = self._showing.noting(router)
+        talking = {
+            name: self._group.create_task(self._talking.run(transport, receiver), name=f"transport {name}")
             for name, transport in self._transports.items()
-        ]
-        done = self._group.create_task(self._done(talking, router), name="all done")
+        }
+        staying = [talking[name] for name in self._staying]
+        done = self._group.create_task(self._done(staying, router), name="all done")
         asked = self._group.create_task(self._ending.requested.wait(), name="asked to end")
         await asyncio.wait({done, asked}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (*talking, done, asked):
+        for task in (*talking.values(), done, asked):
             task.cancel()
-        await asyncio.wait({*talking, done, asked})
+        await asyncio.wait({*talking.values(), done, asked})
 
     async def _done(self, talking: list[asyncio.Task[None]], router: Router) -> None:
         await asyncio.wait(talking)
@@ -513,6 +565,7 @@ class Bot:
         await router.close(COMMANDS_PATIENCE, self._ending.hurry)
         await self._projects.close()
         await self._delivery.close(OUTBOX_PATIENCE)
+        await self._showing.close(TRANSCRIPT_PATIENCE)
         for transport in reversed(list(self._transports.values())):
             await transport.close()
 

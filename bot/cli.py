@@ -236,6 +236,15 @@ def stacks_build(names: tuple[str, ...], config: Path | None, data: Path | None)
     cli_projects.build(RunOptions(config, data), names)
 
 
+@tugbot.command("page")
+@_where
+def page(config: Path | None, data: Path | None) -> None:
+    """Print a link to the page of the bot that runs here; it logs one browser in, once, as its owner."""
+    from bot import cli_page
+
+    cli_page.show(RunOptions(config, data))
+
+
 @tugbot.group("token")
 def token() -> None:
     """Tokens, with which scripts and editors call the API."""
@@ -278,6 +287,25 @@ def revoke_token(name: str, config: Path | None, data: Path | None) -> None:
     from bot import cli_tokens
 
     cli_tokens.revoke(RunOptions(config, data), name)
+
+
+@tugbot.group("hook")
+def hook() -> None:
+    """Webhooks, by which GitHub, Gitea, Forgejo and GitLab call."""
+
+
+@hook.command("secret")
+@click.argument("name")
+@click.option("--replace", is_flag=True, help="Make another one, though there is one.")
+@click.option(
+    "--given", is_flag=True, help="Store one that the forge made: it is asked for, or read from standard input."
+)
+@_where
+def hook_secret(name: str, replace: bool, given: bool, config: Path | None, data: Path | None) -> None:
+    """Make the secret of the hook NAME of bot.toml, and print it, this once, with what to enter at the forge."""
+    from bot import cli_hooks
+
+    cli_hooks.secret(RunOptions(config, data), name, replace=replace, given=given)
 
 
 @tugbot.group("ssh")

@@ -12,8 +12,21 @@ from pathlib import Path
 
 import click
 
-from bot import networks
-from bot.checks import agents, clock, containment, data, database, gateway, machine, ports, projects, transports
+from bot import forges, networks
+from bot.checks import (
+    agents,
+    clock,
+    containment,
+    data,
+    database,
+    gateway,
+    hooks,
+    machine,
+    page,
+    ports,
+    projects,
+    transports,
+)
 from bot.checks.base import Check
 from bot.checks.together import Trial, examined
 from bot.errors import UserError
@@ -50,7 +63,7 @@ def examine(options: RunOptions, environ: Mapping[str, str], *, thorough: bool =
         settings = load(options.config, environ, overrides=options.overrides())
     except UserError as exc:
         return [python, terminal, Check("settings", False, str(exc), "correct it, then run: tugbot doctor")]
-    trials = (*_here(settings), *(_elsewhere(settings, environ) if thorough else ()))
+    trials = (*_here(settings, environ), *(_elsewhere(settings, environ) if thorough else ()))
     return [python, terminal, _settings(options.config), *examined(trials)]
 
 
@@ -59,7 +72,7 @@ def _settings(config: Path | None) -> Check:
     return Check("settings", True, str(file) if file else "the defaults (there is no ./bot.toml)")
 
 
-def _here(settings: Settings) -> Iterator[Trial]:
+def _here(settings: Settings, environ: Mapping[str, str]) -> Iterator[Trial]:
     """What this machine alone tells."""
     place = settings.data_dir
     yield Trial("data directory", SOON, lambda: [data.directory(place)])
@@ -69,7 +82,10 @@ def _here(settings: Settings) -> Iterator[Trial]:
     yield Trial("database", LATER, lambda: [database.revision(settings.database)])
     yield Trial(containment.NAME, LATER, lambda: [asyncio.run(containment.check(place))])
     yield Trial("cgroups", SOON, lambda: [containment.cgroups()])
-    yield Trial("gateway", SOON, lambda: gateway.check(settings, networks.called(settings, ())))
+    needed_by = (*networks.called(settings, ()), *forges.called(settings))
+    yield Trial("gateway", SOON, lambda: gateway.check(settings, needed_by))
+    yield Trial("page", SOON, lambda: page.check(settings))
+    yield Trial("hooks", SOON, lambda: hooks.check(settings, environ))
     yield Trial(ports.NAME, SOON, lambda: [ports.check(place, database.file(settings.database))])
 
 

@@ -223,19 +223,14 @@ class ProjectDesk:
 
     async def ssh(self, invocation: Invocation) -> Reply:
         project = await self._shop.ready(str(invocation.args["name"]))
-        block = sshconfig.block(project.name, project.port, self._shop.keys(project.name), project.forwards)
-        include = sshconfig.include_line(self._shop.ssh_config)
-        return Reply(projectwords.ssh(project, block, include, self._included()))
+        return Reply(projectwords.ssh(inspection.access(self._shop, project, self._ssh_user_config)))
 
     async def logs(self, invocation: Invocation) -> Reply:
         project = await self._shop.ready(str(invocation.args["name"]))
         lines = max(1, min(cast("int", invocation.args.get("n", 30)), MOST_LINES))
-        seen = await self._shop.container(project)
-        if seen is None:
-            return Reply(
-                f"Project `{project.name}` has no container; `project start {project.name}` makes one.", ok=False
-            )
-        said = (await self._shop.engine.logs(seen.id, lines)).strip()
+        said = await inspection.said(self._shop, project, lines)
+        if said is None:
+            return Reply(projectwords.no_container(project.name), ok=False)
         return Reply(fenced(said) if said else f"The container of `{project.name}` has said nothing.")
 
     async def stacks(self, invocation: Invocation) -> Reply:

@@ -11,14 +11,18 @@ from bot.agents.base import Launcher
 from bot.commands.model import Asker, Names
 from bot.errors import UserError
 from bot.projectdesk import ProjectDesk
+from bot.projects import inspection
 from bot.projects.engine import Engine
+from bot.projects.errors import NotReady
 from bot.projects.gitrun import GitRunner
 from bot.projects.images import Images, ImageSettings, Tool
+from bot.projects.inspection import Tree
 from bot.projects.install import install_id
 from bot.projects.launcher import ContainerKiller, RunLauncher
 from bot.projects.model import WORKSPACE, Project, Registry, Stack
 from bot.projects.provisioner import Provisioner
 from bot.projects.settings import ProjectSettings
+from bot.projects.sshconfig import Access
 from bot.projects.truth import Truth
 from bot.projects.upkeep import Upkeep
 from bot.projects.workshop import Workshop
@@ -80,6 +84,7 @@ class ProjectSide:
             lambda name: None if self._chores is None else self._chores.disclaim(name),
         )
         self.names = Names(agents=agents)
+        self._ssh_user_config = Path.home() / ".ssh" / "config"
         self._chores: Chores | None = None
 
     def killer(self) -> Launcher:
@@ -101,7 +106,7 @@ class ProjectSide:
             changed=self.refresh,
             names=lambda: self.names,
             made=self._around.made,
-            ssh_user_config=Path.home() / ".ssh" / "config",
+            ssh_user_config=self._ssh_user_config,
         )
 
     def expect(self, name: str) -> None:
@@ -140,6 +145,22 @@ class ProjectSide:
     async def containers(self, projects: Sequence[Project]) -> Mapping[str, str]:
         """What the container of each does, by the project's name. Raises UserError."""
         return {each.project.name: each.container for each in await self.truth.conditions(projects)}
+
+    async def tree(self, name: str) -> Tree:
+        """Of a project's source; git runs in a container. Raises UserError."""
+        return await inspection.tree(self.shop, await self.shop.ready(name))
+
+    async def logs(self, name: str, lines: int) -> Sequence[str]:
+        """The latest of a project's container. Raises UserError."""
+        project = await self.shop.ready(name)
+        said = await inspection.said(self.shop, project, lines)
+        if said is None:
+            raise NotReady(name=name, reason=f"it has no container; `project start {name}` makes one")
+        return said.splitlines()
+
+    async def access(self, name: str) -> Access:
+        """How to reach a project with ssh and editors. Raises UserError."""
+        return inspection.access(self.shop, await self.shop.ready(name), self._ssh_user_config)
 
     async def stacks(self) -> Sequence[tuple[Stack, Sequence[Tool] | None]]:
         """With what is in each; None: no image has it yet, or none could be asked. Raises StackBroken."""

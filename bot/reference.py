@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from bot.quantities import show_duration, show_size
 from bot.settings.complaints import expectation, field_names, field_of
+from bot.settings.hooks import HookSettings
 from bot.settings.kinds import Expected, Section
 from bot.settings.model import AgentSettings, Settings
 from bot.settings.sources import variable
@@ -42,14 +43,14 @@ was expected. Nothing is guessed.
 
 def settings_page() -> str:
     """docs/reference/settings.md, as it must be."""
-    return "\n".join([_HEAD, *_general(), *_sections(), *_accounts(), *_agents()])
+    return "\n".join([_HEAD, *_general(), *_sections(), *_accounts(), *_hooks(), *_agents()])
 
 
 def _general() -> Iterator[str]:
     yield "## General\n"
     for name in field_names(Settings):
         info = _field(Settings, name)
-        if not _is_table(info) and name != "agents":
+        if not _is_table(info) and name not in ("agents", "hooks"):
             yield _entry((name,), info)
 
 
@@ -68,6 +69,11 @@ def _accounts() -> Iterator[str]:
     path = ("transports", "matrix", "accounts", "<name>")
     yield f"## [{'.'.join(path).replace('<name>', '&lt;name&gt;')}]\n\n{MatrixAccountSettings.__doc__}\n"
     yield from (_entry((*path, key), _field(MatrixAccountSettings, key)) for key in field_names(MatrixAccountSettings))
+
+
+def _hooks() -> Iterator[str]:
+    yield f"## [hooks.&lt;name&gt;]\n\n{HookSettings.__doc__}\n"
+    yield from (_entry(("hooks", "<name>", key), _field(HookSettings, key)) for key in field_names(HookSettings))
 
 
 def _agents() -> Iterator[str]:

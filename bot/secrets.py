@@ -1,6 +1,7 @@
 """Secrets at rest: `<data>/secrets/<scope>.json`, 0600. They never come through a chat or an argument.
 
-A scope is an agent's name, or "bot" for secrets that any agent may ask for in its `env`.
+A scope is an agent's name, or "bot" for secrets that any agent may ask for in its `env`; "project." and a project's
+name; "hook." and a hook's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from bot.errors import UserError
 BOT = "bot"
 MAX_BYTES = 64_000  # of one value; the kernel limits one environment string to 128 kB
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
-# An agent's name, or "project." and a project's.
-_SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,31}|project\.[a-z][a-z0-9-]{0,38}", re.ASCII)
+# An agent's name, or "project." and a project's, or "hook." and a hook's.
+_SCOPE = re.compile(r"(hook\.)?[a-z][a-z0-9_-]{0,31}|project\.[a-z][a-z0-9-]{0,38}", re.ASCII)
 
 
 class SecretNameInvalid(UserError):
@@ -47,6 +48,10 @@ class SecretsUnreadable(UserError):
 
 def project_scope(name: str) -> str:
     return f"project.{name}"
+
+
+def hook_scope(name: str) -> str:
+    return f"hook.{name}"
 
 
 def check_name(name: str) -> str:

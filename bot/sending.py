@@ -11,6 +11,7 @@ from bot import workspace
 from bot.access import CONSOLE
 from bot.commands.model import Asker, SentFile
 from bot.errors import UserError
+from bot.hidden import shown
 from bot.replies.places import Places
 from bot.workspace import Workspace
 from transports.base import PermanentFailure, TemporaryFailure, Uploading
@@ -40,7 +41,7 @@ class Sending:
         """Raises UserError."""
         space = await self._workspace_of(asker.session)
         content = await asyncio.to_thread(workspace.read, space, path, MOST)
-        name = workspace.clean(PurePosixPath(path).name)
+        name = shown(workspace.clean(PurePosixPath(path).name))
         transport = self._places.of(asker.target)
         if transport is None or not transport.capabilities.upload:
             if asker.transport != CONSOLE:

@@ -20,6 +20,11 @@ def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, 
     return {"PATH": os.environ["PATH"], "HOME": str(home), **(more or {})}
 
 
+def _page(config: str) -> Mapping[str, str]:
+    """Bots of tests that run side by side do not get into each other's way by the port of their pages."""
+    return {} if "[gateway]" in config else {"TUGBOT_GATEWAY__PORT": "0"}
+
+
 class BotProcess:
     def __init__(
         self,
@@ -40,7 +45,7 @@ class BotProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(place, env),
+            env=environment(place, {**_page(config), **(env or {})}),
             **({} if uid is None or os.getuid() != 0 else {"user": uid, "group": uid, "extra_groups": list(groups)}),  # type: ignore[arg-type]
         )
         self.said: list[dict[str, Any]] = []

@@ -33,7 +33,11 @@ class Served:
         return self.gateway.port
 
     async def ask(
-        self, path: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | AsyncIterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         url = f"http://127.0.0.1:{self.port}{path}"
         async with self.session.request(method, url, data=body, headers=headers) as response:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bot.access.links import Links
+from bot.access.invitations import Invitations
+from bot.access.links import Link, Links
 from bot.access.logins import Logins
 from bot.access.model import Account
 from bot.access.tokens import Tokens
@@ -27,6 +28,11 @@ class Keyring:
         self.tokens = Tokens(data, clock)
         self.logins = Logins(data, self.uses, clock)
         self.links = Links(running)
+        self._invitations = Invitations(data, clock)
+
+    def redeem(self, key: str) -> Link | None:
+        """Whom a link's secret stands for; it counts no more."""
+        return self.links.redeem(key) or self._invitations.redeem(key)
 
     async def log_out(self, account: Account) -> None:
         """Everywhere, and links that would log in again count no more. Raises OSError: not on the disk."""

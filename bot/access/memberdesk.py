@@ -15,6 +15,7 @@ from bot.access.model import CONSOLE, Account, Caller
 from bot.access.roll import Roll
 from bot.commands import codes
 from bot.commands.model import Asker, Invocation, Reply, Role
+from transports.web import NAME as WEB
 
 
 class AccessDesk:
@@ -89,6 +90,8 @@ class AccessDesk:
             return Reply(words.LOGGED_OUT)
         if self._page is None:
             return Reply(words.NO_PAGE, ok=False)
+        if _on_page(asker):
+            return Reply(words.PAGE_IS_HERE, ok=False)
         if not asker.direct:
             return Reply(words.PAGE_IN_DIRECT, ok=False)
         link = self._page(self._keyring.links.make(account, asker.sender_name))
@@ -126,3 +129,8 @@ class AccessDesk:
         """Whether this is the last owner in a chat."""
         chats = self._door.chats
         return self._roll.has_owner(chats) and not self._roll.has_owner(chats, beside=account)
+
+
+def _on_page(asker: Asker) -> bool:
+    """Whether what is said there is kept: a link would log in whoever reads it later."""
+    return any(place.startswith(f"{WEB}/") for place in (asker.session, asker.target))

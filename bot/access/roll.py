@@ -12,6 +12,7 @@ from bot.access.model import API, CONSOLE, Account
 from bot.commands.model import Role
 from bot.commands.registry import ROLES
 from bot.store.records import Member
+from bot.webhooks.model import HOOK
 from dispatcher.model import StoreUnavailable
 
 
@@ -33,12 +34,14 @@ class Roll:
         clock: Callable[[], float] = time.time,
         *,
         token: Callable[[str], Role | None] = lambda name: None,
+        hook: Callable[[str], Role | None] = lambda name: None,
     ) -> None:
-        """`owners`: entries of `[access] allow`. `token`: what the token of a name may do now."""
+        """`owners`: entries of `[access] allow`. `token`, `hook`: what the token or webhook of a name may do now."""
         self._kept = kept
         self._owners = tuple(dict.fromkeys(owners))
         self._clock = clock
         self._token = token
+        self._hook = hook
         self._members: dict[Account, Member] = {}
 
     async def load(self) -> None:
@@ -50,6 +53,8 @@ class Roll:
         """None: a stranger."""
         if account.transport == API:  # first: neither settings nor grants give a name of a token anything
             return self._token(account.user)
+        if account.transport == HOOK:  # nor that of a webhook
+            return self._hook(account.user)
         if account.transport == CONSOLE or self.is_set(account):
             return "owner"
         member = self._members.get(account)

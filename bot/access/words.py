@@ -25,12 +25,22 @@ TOO_OFTEN = "That were too many wrong codes; wait an hour, or start the bot agai
 NO_PAGE = (
     'There is no page in this bot: nothing is served over HTTP. `gateway.enabled = "on"` in bot.toml changes that.'
 )
+PAGE_IS_HERE = (
+    "You are on the page. For a link that logs another browser in, write `page` to me in a direct message of a chat, "
+    "or run `tugbot page` on my machine: here it would be kept with the conversation."
+)
 PAGE_IN_DIRECT = (
     "Ask me where nobody else reads the answer, in a direct message: whoever opens the link is you. The link that you "
     "are given there counts once."
 )
 PAGE_GIVEN = "A link for you comes beside this message. It counts once, for ten minutes; `page` gives another."
 LOGGED_OUT = "You are logged out of the page in every browser, and no link of before logs you in."
+
+
+PAGE_LINK_MADE = (
+    "This link logs one browser in to the running bot's page, as you. It counts once, for ten minutes; "
+    "hand it to nobody."
+)
 
 
 def page_link(address: str) -> str:
@@ -44,6 +54,10 @@ def page_at_start(address: str) -> str:
     return (
         f"The bot's page, for you as the owner: {address}\nThe link counts once, for ten minutes; `page` gives another."
     )
+
+
+def pageless(why: str) -> str:
+    return f"There is no page. {why}"
 
 
 def pairing_code(pairing: str) -> str:

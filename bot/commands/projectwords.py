@@ -137,12 +137,21 @@ def diff(project: Project, changes: Changes, file: str) -> str:
     return "\n\n".join(parts)
 
 
-def ssh(project: Project, block: str, include: str, included: bool) -> str:
-    links = " · ".join(f"[{editor}]({url})" for editor, url in sshconfig.editor_links(project.name))
-    once = (
-        "" if included else f"\n\nOnce, so that `ssh` and editors know the name: `tugbot ssh setup` (adds `{include}`)."
-    )
-    return f"`ssh {sshconfig.host(project.name)}`\n\n{fenced(block.strip())}\n\n{links}{once}"
+def ssh(access: sshconfig.Access) -> str:
+    links = " · ".join(f"[{editor}]({url})" for editor, url in access.links)
+    once = f"\n\n{ssh_setup(access)}" if access.include else ""
+    return f"`ssh {access.host}`\n\n{fenced(access.block.strip())}\n\n{links}{once}"
+
+
+def ssh_setup(access: sshconfig.Access) -> str:
+    """What is missing until the name is known; "": nothing."""
+    if not access.include:
+        return ""
+    return f"Once, so that `ssh` and editors know the name: `tugbot ssh setup` (adds `{access.include}`)."
+
+
+def no_container(name: str) -> str:
+    return f"Project `{name}` has no container; `project start {name}` makes one."
 
 
 def would_delete(project: Project, tree: Tree | None, trouble: str, shared: bool) -> str:

@@ -22,6 +22,11 @@ class Recogniser(Protocol):
 RECOGNISER: web.AppKey[Recogniser] = web.AppKey("recogniser")
 
 
+def own_session(caller: Caller) -> str:
+    """Where a caller is at home who names no other conversation. Further ones are "<own>/<name>"."""
+    return f"web/{caller.account}"
+
+
 def caller_of(request: web.Request) -> Caller:
     """Raises HTTPUnauthorized; HTTPForbidden: a page of another site may have sent this; HTTPTooManyRequests."""
     return request.app[RECOGNISER].caller(request)

@@ -105,7 +105,7 @@ class Entrance:
         """{"key": what stands behind the # of a link} → {"name": …, "role": …} and a cookie."""
         if not self._is_from_us(request):
             raise web.HTTPForbidden
-        link = self._keyring.links.redeem(_key(await bodies.read(request)))
+        link = self._keyring.redeem(_key(await bodies.read(request)))
         if link is None:
             raise self._wrong(request)
         who = self._known(link.account, link.name)

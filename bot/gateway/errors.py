@@ -6,7 +6,7 @@ from bot.errors import UserError
 
 
 class GatewayOff(UserError):
-    """{transports} is called over HTTP, but `gateway.enabled` is "off". Set it to "auto", or use another mode of the transport."""  # noqa: E501
+    """{transports} is called over HTTP, but `gateway.enabled` is "off". Set it to "auto", or do without that transport or its mode."""  # noqa: E501
 
 
 class Exposed(UserError):

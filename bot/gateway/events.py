@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.commands.model import Role
 from bot.gateway.answers import refusal
-from bot.gateway.callers import require
+from bot.gateway.callers import own_session, require
+from bot.gateway.model import Caller
 from bot.happenings import Board, Entry, Fallen
 from bot.happenings.board import Lost
 
@@ -58,14 +58,21 @@ class Backstage:
 class View:
     """What a listener gets to see. Equal ones share what is written for them."""
 
-    everything: bool  # else of bound sessions alone
+    everything: bool  # else of sessions alone that are about a project, and of
+    own: str = ""  # this session and those below it
     session: str | None = None
     run: int | None = None
 
     def __call__(self, entry: Entry) -> bool:
-        if not self.everything and (entry.project is None or entry.session is None):
+        if not self.everything and not self._is_bound(entry):
             return False
         return self.session in (None, entry.session) and self.run in (None, entry.run)
+
+    def _is_bound(self, entry: Entry) -> bool:
+        if entry.session is None:
+            return False
+        mine = bool(self.own) and (entry.session == self.own or entry.session.startswith(f"{self.own}/"))
+        return mine or entry.project is not None
 
 
 def mount(app: web.Application, backstage: Backstage) -> None:
@@ -87,7 +94,7 @@ class Live:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         caller = require(request, "member")
-        view = _view(request, caller.role)
+        view = _view(request, caller)
         if self._board.readers >= self._at_most or self._closing:
             answer = refusal(503)
             answer.headers["Retry-After"] = "5"
@@ -113,7 +120,9 @@ class Live:
         _bound_buffers(request)
         try:
             await response.prepare(request)
-            position, opening = self._opening(request.headers.get("Last-Event-ID", ""))
+            # A page that reads the state first, and then follows, has no event yet whose id the browser could send.
+            last_id = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+            position, opening = self._opening(last_id)
             listener = Listener(request, response, view, position, self._patience)
             await listener.give(opening)
             await self._follow(listener)
@@ -219,7 +228,7 @@ class Listener:
             caller = require(self._request, "member")
         except web.HTTPException:
             return False
-        self.view = _view(self._request, caller.role)
+        self.view = _view(self._request, caller)
         return True
 
     def _is_full(self) -> bool:
@@ -234,9 +243,11 @@ def _bound_buffers(request: web.Request) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
 
 
-def _view(request: web.Request, role: Role) -> View:
+def _view(request: web.Request, caller: Caller) -> View:
     """Raises HTTPBadRequest."""
     session, run = request.query.get("session"), request.query.get("run")
     if run is not None and not re.fullmatch(r"[0-9]{1,18}", run, re.ASCII):
         raise web.HTTPBadRequest
-    return View(role in ("owner", "operator"), session or None, int(run) if run is not None else None)
+    everything = caller.role in ("owner", "operator")
+    own = "" if everything else own_session(caller)  # those who hear the same are to be told apart by nothing else
+    return View(everything, own, session or None, int(run) if run is not None else None)

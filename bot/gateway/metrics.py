@@ -78,6 +78,12 @@ class Vitals(Collector):
         yield _kinds(CounterMetricFamily, "tugbot_runs_ended", "Runs that ended since the start.", stage.ended())
         yield _by_name("tugbot_transport_up", "1: the transport works.", "transport", stage.transports())
         yield _gauge("tugbot_event_listeners", "Listeners of live events.", stage.listeners())
+        asked = CounterMetricFamily(
+            "tugbot_hook_requests", "Requests of forges since the start.", labels=("hook", "outcome")
+        )
+        for labels, count in stage.hooks().items():
+            asked.add_metric(labels, count)
+        yield asked
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from bot.gateway import hosts
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # change nothing, ever
-BODIES = frozenset({"application/json", "multipart/form-data"})
+# Of these a form can send the last alone, and never with MARK.
+BODIES = frozenset({"application/json", "application/octet-stream"})
 MARK = "X-Tugbot"  # which no form can send, and no script of another site without asking us first (and we never agree)
 
 
@@ -20,7 +21,12 @@ def may_look(headers: Mapping[str, str], public_host: str) -> bool:
     if "Origin" in headers and not _is_ours(headers["Origin"], headers.get("Host", ""), public_host):
         return False
     site = headers.get("Sec-Fetch-Site", "none")
-    return site in ("same-origin", "none") or headers.get("Sec-Fetch-Mode") == "navigate"
+    return site in ("same-origin", "none") or _is_a_visit(headers)
+
+
+def _is_a_visit(headers: Mapping[str, str]) -> bool:
+    """Somebody follows a link; a page of another site that holds ours in an <object> navigates as well."""
+    return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
 def may_change(headers: Mapping[str, str], content_type: str, *, has_body: bool, public_host: str) -> bool:

@@ -13,11 +13,19 @@ from bot.gateway.model import Address, Enabled
 BACKLOG = 128
 
 
-def wanted(enabled: Enabled, needed_by: Sequence[str]) -> bool:
-    """Whether this start has a gateway. `needed_by`: transports that are called over HTTP. Raises GatewayOff."""
+def wanted(enabled: Enabled, needed_by: Sequence[str], *, watched: bool) -> bool:
+    """Whether this start has a gateway. Raises GatewayOff.
+
+    `needed_by`: transports that are called over HTTP; `watched`: somebody may want to look at the page.
+    """
     if enabled == "off" and needed_by:
         raise GatewayOff(transports=", ".join(needed_by))
-    return enabled == "on" or bool(needed_by)
+    return enabled == "on" or bool(needed_by) or (enabled == "auto" and watched)
+
+
+def is_spare(enabled: Enabled, needed_by: Sequence[str]) -> bool:
+    """Whether a start does without a gateway where its port cannot be had: nobody asked for it by name."""
+    return enabled == "auto" and not needed_by
 
 
 def claim(address: Address) -> socket.socket:

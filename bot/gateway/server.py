@@ -9,7 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
-from bot.gateway import api, bodies, entrance, events, health, hosts, metrics
+from bot.gateway import api, assets, bodies, entrance, events, health, hosts, metrics
 from bot.gateway.answers import Request
 from bot.gateway.guards import AccessLog, by_name, failures
 from bot.gateway.hooks import Hooks
@@ -83,6 +83,7 @@ class Gateway:
             metrics.mount(app, parts.vitals, looks)
         if parts.entrance is not None:
             entrance.mount(app, parts.entrance, self._address)
+            assets.mount(app)
         if parts.api is not None:
             api.mount(app, parts.api)
         if parts.events is not None:

@@ -20,6 +20,10 @@ def _nobody() -> int:
     return 0
 
 
+def _nothing() -> Kinds:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Backstage:
     books: Callable[[], Awaitable[Books]]  # raises StoreUnavailable
@@ -30,6 +34,7 @@ class Backstage:
     trouble: Callable[[], tuple[str, ...]]  # what is wrong at this moment, a line each, as `status` has it
     timings: Timings = field(default_factory=Timings)
     listeners: Callable[[], int] = _nobody  # of live events
+    hooks: Callable[[], Kinds] = _nothing  # requests of forges since the start, by hook and by what came of them
 
 
 @dataclass(frozen=True, slots=True)

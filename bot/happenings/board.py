@@ -18,8 +18,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from bot.happenings.model import Happening, RunEnded, RunStarted, RunText
 from bot.happenings.ring import Entry, Read, Ring, Wanted
-from bot.happenings.screen import Screen
-from bot.redact import redact
+from bot.hidden import shown
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,6 @@ def _later(seconds: float, act: Callable[[], None]) -> Handle:
 class Words:
     """Of an answer under way, not yet put up."""
 
-    screen: Screen = field(default_factory=Screen)
     pieces: list[str] = field(default_factory=list)
     size: int = 0  # characters
     due: Handle | None = None
@@ -94,7 +92,7 @@ class Board:
         if isinstance(happening, RunStarted) and run is not None:
             self._places[run] = happening.session, happening.project
         if run is not None and run in self._words:
-            self._say(run, all_of_it=True)  # the order is what it means
+            self._say(run)  # the order is what it means
         self._put_up(happening)
         if isinstance(happening, RunEnded) and run is not None:
             self._places.pop(run, None)
@@ -110,17 +108,11 @@ class Board:
         elif words.due is None:
             words.due = self._later(GATHERED, lambda: self._say(run))
 
-    def _say(self, run: int, *, all_of_it: bool = False) -> None:
-        words = self._words[run]
+    def _say(self, run: int) -> None:
+        words = self._words.pop(run)
         if words.due is not None:
             words.due.cancel()
-            words.due = None
-        text = words.screen.take("".join(words.pieces))
-        words.pieces.clear()
-        words.size = 0
-        if all_of_it:
-            text += words.screen.rest()
-            del self._words[run]
+        text = "".join(words.pieces)
         for start in range(0, len(text), LONGEST):
             self._put_up(RunText(run=run, text=text[start : start + LONGEST]))
 
@@ -185,16 +177,17 @@ def framed(kind: str, said: Mapping[str, object], number: str) -> bytes:
 
 
 def _fields(happening: Happening) -> dict[str, object]:
-    named = {each.name: getattr(happening, each.name) for each in dataclasses.fields(happening)}
+    # A field that is named as something the class has already ends with "_".
+    named = {each.name.removesuffix("_"): getattr(happening, each.name) for each in dataclasses.fields(happening)}
     if isinstance(happening, RunText):
-        return named  # went through its screen
+        return named  # its pieces were put together where secrets in them can be seen: bot/replies/screened.py
     return {name: _clean(value) for name, value in named.items()}
 
 
 def _clean(value: object) -> object:
     """Without secrets, and bounded."""
     if isinstance(value, str):
-        text, _ = redact(value)
+        text = shown(value)
         return text if len(text) <= LONGEST else text[:LONGEST] + CUT
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {each.name: _clean(getattr(value, each.name)) for each in dataclasses.fields(value)}

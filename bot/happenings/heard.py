@@ -39,6 +39,9 @@ class _Recent(Generic[K, V]):
     def get(self, key: K) -> V | None:
         return self._all.get(key)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._all
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -86,6 +89,14 @@ class Heard:
         self._tell(
             MessagesAnswered(session=session, project=receipt.project, ids=(receipt.id,), state=state.value, text=text)
         )
+
+    def knows(self, session: SessionKey) -> bool:
+        """Whether a message of it was taken in, not too long ago."""
+        return session in self._projects
+
+    def project(self, session: SessionKey) -> str | None:
+        """That its newest message is about."""
+        return self._projects.get(session)
 
     def observer(self, observer: Observer) -> Observer:
         return _Observing(observer, self)

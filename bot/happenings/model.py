@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from bot.agents.base import KillReport
+from bot.transcript.model import Attached, Part
+from transports.base import Choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,34 @@ class MessagesDiscarded(Happening):
 
     count: int
     upto: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidAdded(Happening):
+    """A chat shows a message of ours. `kind` and the rest are as in the transcript."""
+
+    kind: ClassVar[str] = "said.added"
+
+    id: int
+    kind_: str  # told without its "_"
+    parts: tuple[Part, ...]
+    choices: tuple[Choice, ...] = ()
+    file: Attached | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidChanged(Happening):
+    """It shows something else now: `keep` parts as before, `append` behind the last of them, then come `parts`."""
+
+    kind: ClassVar[str] = "said.changed"
+
+    id: int
+    version: int  # that it makes; whoever has it already leaves the event be
+    kind_: str  # told without its "_"
+    keep: int
+    append: str
+    parts: tuple[Part, ...]
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +288,8 @@ KINDS: tuple[type[Happening], ...] = (
     MessagesReturned,
     MessagesAnswered,
     MessagesDiscarded,
+    SaidAdded,
+    SaidChanged,
     RunQueued,
     RunStarted,
     RunRunning,

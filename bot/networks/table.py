@@ -8,9 +8,11 @@ from pathlib import Path
 from bot.networks import matrix, slack
 from bot.networks.errors import TransportUnknown
 from bot.settings import Settings
+from transports import web
 from transports.base import Keepsakes, Transport
 
 CONSOLE = "console"
+WEB = web.NAME
 
 
 def names(settings: Settings) -> tuple[str, ...]:
@@ -20,7 +22,7 @@ def names(settings: Settings) -> tuple[str, ...]:
 
 def check(settings: Settings, wanted: tuple[str, ...], data: Path, environ: Mapping[str, str]) -> None:
     """Before anything is begun. `wanted`: (): all. Raises TransportUnknown, and what the networks' own checks raise."""
-    known = (CONSOLE, *names(settings))
+    known = (CONSOLE, *names(settings), WEB)
     for name in wanted:
         if name not in known:
             raise TransportUnknown(name=name, names=", ".join(known))
@@ -33,9 +35,19 @@ def check(settings: Settings, wanted: tuple[str, ...], data: Path, environ: Mapp
 
 
 def called(settings: Settings, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Which of this start's transports are called over HTTP, and so need the gateway."""
+    """Which of this start's transports are called over HTTP, and so need the gateway.
+
+    The page is one where it was asked for by name; else it is there where the gateway is.
+    """
     apps = slack.accounts(settings)
-    return tuple(name for name, app in apps.items() if app.mode == "http" and name in (wanted or apps))
+    called = tuple(name for name, app in apps.items() if app.mode == "http" and name in (wanted or apps))
+    return (*called, WEB) if WEB in wanted else called
+
+
+def watched(settings: Settings, wanted: tuple[str, ...], *, at_console: bool) -> bool:
+    """Whether people talk to this start who may want to look at its page. `at_console`: where it has a console."""
+    chosen = wanted or (CONSOLE, *names(settings))
+    return any(name != CONSOLE or at_console for name in chosen)
 
 
 def hosting(settings: Settings) -> frozenset[str]:

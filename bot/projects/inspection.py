@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from bot.projects import sshconfig
 from bot.projects.errors import NotReady
 from bot.projects.gitrun import SAFE, Said, TimedOut
 from bot.projects.model import Project
@@ -94,6 +96,23 @@ async def changes(shop: Workshop, project: Project) -> Changes:
     said = await _said(shop, project, _DIFF)
     summary, new, patch = [*said.text.split(MARK, 2), "", "", ""][:3]
     return Changes(summary.strip(), _lines(new), patch.strip("\n"), said.cut)
+
+
+async def said(shop: Workshop, project: Project, lines: int) -> str | None:
+    """The latest lines of its container; None: it has none. Raises EngineUnreachable, EngineRefused."""
+    seen = await shop.container(project)
+    return None if seen is None else (await shop.engine.logs(seen.id, lines)).strip()
+
+
+def access(shop: Workshop, project: Project, user_config: Path) -> sshconfig.Access:
+    """`user_config`: the ssh configuration of whoever runs the bot."""
+    included = sshconfig.is_set_up(user_config, shop.ssh_config)
+    return sshconfig.Access(
+        host=sshconfig.host(project.name),
+        block=sshconfig.block(project.name, project.port, shop.keys(project.name), project.forwards),
+        links=sshconfig.editor_links(project.name),
+        include="" if included else sshconfig.include_line(shop.ssh_config),
+    )
 
 
 async def files(shop: Workshop, project: Project) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.projects.keys import KeyDirectory, put
@@ -10,6 +11,16 @@ from bot.projects.model import USER, WORKSPACE
 
 PREFIX = "tug-"
 BEGIN = "# Made by Tugbot; changes are lost.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a project from this machine. Never the private key, only where it lies."""
+
+    host: str  # the name for ssh and editors
+    block: str  # of the ssh configuration
+    links: tuple[tuple[str, str], ...]  # editor and what to open
+    include: str  # the line that makes ssh know the block; "": it is there already
 
 
 def host(name: str) -> str:

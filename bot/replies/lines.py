@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 
+from bot.hidden import shown
 from bot.replies.places import Places
 from transports.base import MessageRef, Outbound, PermanentFailure, TemporaryFailure, Transport
 
@@ -25,7 +26,7 @@ class Lines:
 
     def queued(self, session: str, target: str, place: int, ahead: str) -> None:
         text = f"Waiting, place {place} in line" + (f", behind {ahead}." if ahead else ".")
-        self._start(self._waiting(session, target, text), f"line of {session}")
+        self._start(self._waiting(session, target, shown(text)), f"line of {session}")
 
     def admitted(self, session: str) -> None:
         self._refs.pop(session, None)
@@ -44,6 +45,10 @@ class Lines:
 
     def say(self, target: str, text: str) -> None:
         """Show `text` now, without the outbox: for what must be said although nothing can be written."""
+        self.confide(target, shown(text))
+
+    def confide(self, target: str, text: str) -> None:
+        """As it is: a link that logs in, made for whoever reads it there."""
         self._start(self._send(target, text), f"say to {target}")
 
     def _start(self, work: object, name: str) -> None:

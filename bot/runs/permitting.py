@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot.agents.base import CANCELLED, AgentRun, PermissionOption, PermissionRequest
 from bot.agents.config import Place, Policy
+from bot.hidden import shown
 from bot.runs import words
 from bot.runs.asking import Answer, Asking, Decision
 from bot.runs.values import as_value
@@ -46,6 +48,7 @@ class Permitting:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, request: PermissionRequest, run: AgentRun, group: asyncio.TaskGroup) -> None:
+        request = replace(request, tool=shown(request.tool), input=shown(request.input))  # for people and the log
         task = group.create_task(self._settled(request, run), name=f"permission of run {self._batch.run}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

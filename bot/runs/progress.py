@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from bot.hidden import shown
 from dispatcher.model import Notice
 
 NEWS = 100  # characters of the newest line that are shown
@@ -41,7 +42,7 @@ class Progress:
         self._show(ended=False)
 
     def line(self, text: str) -> None:
-        self._news = " ".join(text.split())[:NEWS]
+        self._news = " ".join(shown(text).split())[:NEWS]
         self._show(ended=False)
 
     def done(self, text: str) -> None:

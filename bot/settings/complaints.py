@@ -154,7 +154,8 @@ def _field(keys: Sequence[str], model: type[BaseModel]) -> FieldInfo | None:
 
 def _problem(detail: ErrorDetails, info: FieldInfo | None) -> str:
     if "[key]" in detail["loc"]:
-        return "is not a name for an agent: use a to z, 0 to 9, - and _, starting with a letter"
+        what = "a hook" if _keys(detail)[:1] == ("hooks",) else "an agent"
+        return f"is not a name for {what}: use a to z, 0 to 9, - and _, starting with a letter"
     if detail["type"] == "missing":
         return f"is missing: write {expectation(info)}"
     if info is None or _inner(info) or _values_of(info):

@@ -24,10 +24,12 @@ PublicHost = Annotated[
 
 
 class GatewaySettings(Section):
-    """What the bot answers over HTTP: networks that call it, such as Slack in its HTTP mode."""
+    """What the bot answers over HTTP: its page, its API, and networks that call it, such as Slack in its HTTP mode."""
 
     enabled: Annotated[Literal["auto", "on", "off"], Expected('"auto", "on" or "off"')] = Field(
-        default="auto", description="`auto` listens only if a transport is called over HTTP, `on` always, `off` never."
+        default="auto",
+        description="`auto` listens wherever somebody may look at the page: at a terminal, and with every chat "
+        "network, but not for piped input alone. `on` listens always, `off` never.",
     )
     listen: NumericAddress = Field(
         default="127.0.0.1",
@@ -38,7 +40,8 @@ class GatewaySettings(Section):
         default=8808,
         ge=0,
         le=65535,
-        description="The port. 0: a free one, which the log names. If another program has it, the start ends.",
+        description="The port. 0: a free one, which the log names. If another program has it, there is no page, and a "
+        "warning; with `enabled` on, or a network that calls over HTTP, the start ends.",
     )
     behind_proxy: Flag = Field(
         default=False,
@@ -51,3 +54,4 @@ class GatewaySettings(Section):
         "interface's are refused, except those of networks, which are signed.",
     )
     max_body: Size = Field(default=1_000_000, ge=64_000, description="Largest request body.")
+    max_file: Size = Field(default=50_000_000, ge=1, description="Largest file that is taken from the page.")

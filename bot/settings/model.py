@@ -16,6 +16,7 @@ from bot.projects.images import ImageSettings
 from bot.projects.model import Resources
 from bot.projects.settings import ProjectSettings as PlainProjects
 from bot.settings.gateway import GatewaySettings
+from bot.settings.hooks import HookSettings
 from bot.settings.kinds import (
     AccountName,
     AgentName,
@@ -155,9 +156,10 @@ class RepliesSettings(Section):
         "`paragraphs` sends each paragraph when it is finished, `final` sends the finished answer only.",
     )
     edit_interval: Duration = Field(
-        default=1.0,
+        default=0,
         ge=0,
-        description="Least time between two edits of a message; a network that asks for more gets more.",
+        description="Least time between two edits of a message; a network that asks for more gets more. "
+        "0: as each network takes them.",
     )
 
 
@@ -314,6 +316,9 @@ class Settings(BaseSettings):
     docker: DockerSettings = DockerSettings()
     gateway: GatewaySettings = GatewaySettings()
     transports: TransportsSettings = TransportsSettings()
+    hooks: dict[AgentName, HookSettings] = Field(
+        default={}, description="Forges that call the bot, each in `[hooks.<name>]`."
+    )
     agents: dict[AgentName, AgentSettings] = Field(default={}, description="The agents, each in `[agents.<name>]`.")
 
     @classmethod

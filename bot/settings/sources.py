@@ -14,8 +14,9 @@ from bot.settings.errors import ConfigBroken, ConfigMissing, ConfigUnreadable
 PREFIX = "TUGBOT_"
 # Set by Tugbot for the agents it starts. A bot started inside such a run must not take them for settings.
 FOR_AGENTS = frozenset({"TUGBOT_RUN", "TUGBOT_SESSION", "TUGBOT_PROJECT", "TUGBOT_AGENT"})
-# Secrets are no settings: they are in no file of settings, and no message repeats them. `bot/networks/` reads them.
-TOKENS = ("TUGBOT_MATRIX_TOKEN", "TUGBOT_SLACK_")  # and what begins so: one for each account, three of an app
+# Secrets are no settings: they are in no file of settings, and no message repeats them. `bot/networks/` and
+# `bot/forges.py` read them.
+TOKENS = ("TUGBOT_MATRIX_TOKEN", "TUGBOT_SLACK_", "TUGBOT_HOOK_SECRET_")  # and what begins so: one for each account, …
 
 Tree = dict[str, object]
 

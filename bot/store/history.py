@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, cast, false, func, or_, select, true
 
 from bot.store.database import Database
-from bot.store.records import MessageRecord, RunRecord, RunsWanted, SessionRecord
+from bot.store.records import MessageRecord, RunRecord, RunsOfDay, RunsWanted, SessionRecord
 from bot.store.rows import AnyRow, settings_of
 from bot.store.runs import found_runs, is_alive
 from bot.store.tables import is_past, is_waiting, messages, outbox, runs, sessions
-from dispatcher.model import SessionKey, State
+from dispatcher.model import RunState, SessionKey, State
+
+DAY = 86_400  # seconds
 
 
 class History:
@@ -21,11 +22,15 @@ class History:
         self._database = database
 
     async def sessions(
-        self, *, limit: int, after: SessionKey | None = None, bound: bool = False
+        self, *, limit: int, after: SessionKey | None = None, bound: bool = False, own: SessionKey | None = None
     ) -> Sequence[SessionRecord]:
-        """The latest heard first, from behind the session `after`; `bound`: those alone that are about a project."""
+        """The latest heard first, from behind the session `after`.
+
+        `bound`: those alone that are about a project, and `own` with those below it ("<own>/…").
+        """
+        wanted = _bound(own) if bound else true()
         return await self._database.read(
-            "list_sessions", lambda connection: _records(connection, _page(connection, limit, after, bound))
+            "list_sessions", lambda connection: _records(connection, _page(connection, limit, after, wanted))
         )
 
     async def session(self, key: SessionKey) -> SessionRecord | None:
@@ -44,6 +49,20 @@ class History:
             "list_messages", lambda connection: _messages(connection, _newest(connection, session, limit, before))
         )
 
+    async def message(self, number: int) -> MessageRecord | None:
+        this = select(messages).where(messages.c.id == number)
+        found = await self._database.read(
+            "message", lambda connection: _messages(connection, connection.execute(this).all())
+        )
+        return found[0] if found else None
+
+    async def days(self, since: int, *, bound: bool = False) -> Sequence[RunsOfDay]:
+        """Of the runs that have ended on the day `since` (days since 1970-01-01) or later, the oldest day first.
+
+        Days without one are left out. `bound`: runs alone that are about a project.
+        """
+        return await self._database.read("days_of_runs", lambda connection: _days(connection, since, bound))
+
     async def runs(self, wanted: RunsWanted) -> Sequence[RunRecord]:
         """Newest first."""
         page = select(runs).where(*_conditions(wanted)).order_by(runs.c.id.desc()).limit(wanted.limit)
@@ -53,17 +72,25 @@ class History:
 # ---------------------------------------------------------------- sessions
 
 
-def _page(connection: Connection, limit: int, after: SessionKey | None, bound: bool) -> Select[Any]:
-    latest = select(sessions).order_by(sessions.c.last_seen.desc(), sessions.c.session).limit(limit)
-    if bound:
-        latest = latest.where(sessions.c.project.is_not(None))
+def _bound(own: SessionKey | None) -> ColumnElement[bool]:
+    """By characters, because LIKE takes no notice of case in SQLite, and ranges follow a language in PostgreSQL."""
+    bound = sessions.c.project.is_not(None)
+    if own is None:
+        return bound
+    below = f"{own}/"
+    return or_(bound, sessions.c.session == own, func.substr(sessions.c.session, 1, len(below)) == below)
+
+
+def _page(connection: Connection, limit: int, after: SessionKey | None, wanted: ColumnElement[bool]) -> Select[Any]:
+    latest = select(sessions).order_by(sessions.c.last_seen.desc(), sessions.c.session).limit(limit).where(wanted)
     if after is None:
         return latest
     seen = connection.execute(select(sessions.c.last_seen).where(sessions.c.session == after)).scalar()
     if seen is None:
         return latest.where(false())  # nothing is behind a session that is not there
     same = and_(sessions.c.last_seen == seen, sessions.c.session > after)
-    return latest.where(or_(sessions.c.last_seen < seen, same))
+    # The first condition says nothing new, but it is the one that an index can begin at.
+    return latest.where(sessions.c.last_seen <= seen, or_(sessions.c.last_seen < seen, same))
 
 
 def _records(connection: Connection, page: Select[Any]) -> list[SessionRecord]:
@@ -84,10 +111,11 @@ def _waiting(connection: Connection, names: Sequence[SessionKey]) -> Mapping[Ses
 
 
 def _alive(connection: Connection, names: Sequence[SessionKey]) -> Mapping[SessionKey, Sequence[int]]:
-    found: dict[SessionKey, list[int]] = defaultdict(list)
-    mine = select(runs.c.session, runs.c.id).where(is_alive, runs.c.session.in_(names)).order_by(runs.c.id)
-    for session, run in connection.execute(mine):
-        found[session].append(run)
+    """All that are alive are few; asked for by session as well, SQLite would read every run that these ever had."""
+    found: dict[SessionKey, list[int]] = {name: [] for name in names}
+    for session, run in connection.execute(select(runs.c.session, runs.c.id).where(is_alive).order_by(runs.c.id)):
+        if session in found:
+            found[session].append(run)
     return found
 
 
@@ -105,7 +133,7 @@ def _newest(connection: Connection, session: SessionKey, limit: int, before: int
 def _messages(connection: Connection, found: Sequence[AnyRow]) -> list[MessageRecord]:
     keys = [f"command/{row.id}" for row in found if row.kind == "command"]
     said = select(outbox.c.key, outbox.c.text).where(outbox.c.key.in_(keys))
-    replies = {row.key: row.text for row in connection.execute(said)}
+    replies = {row.key: row.text for row in connection.execute(said)} if keys else {}
     return [_message_of(row, replies.get(f"command/{row.id}", "")) for row in found]
 
 
@@ -114,7 +142,9 @@ def _message_of(row: AnyRow, reply: str) -> MessageRecord:
         id=row.id,
         session=row.session,
         transport=row.transport,
+        account=row.account,
         event_id=row.event_id,
+        sender=row.sender,
         sender_name=row.sender_name,
         text=row.text,
         kind=row.kind,
@@ -137,3 +167,45 @@ def _conditions(wanted: RunsWanted) -> Sequence[ColumnElement[bool]]:
     if wanted.bound:
         conditions.append(runs.c.project.is_not(None))
     return conditions
+
+
+# ---------------------------------------------------------------- days
+
+
+def _days(connection: Connection, since: int, bound: bool) -> list[RunsOfDay]:
+    whole = runs.c.ended_at / DAY
+    # SQLite cuts what is behind the point off, PostgreSQL would round; only that one is sure to have floor.
+    day = cast(whole if connection.dialect.name == "sqlite" else func.floor(whole), Integer).label("day")
+    begun = func.coalesce(runs.c.started_at, runs.c.ended_at)
+    columns = {
+        "runs": func.count(),
+        "succeeded": _count(RunState.SUCCEEDED),
+        "stopped": _count(RunState.STOPPED),
+        "waited": func.sum(begun - runs.c.queued_at),
+        "ran": func.sum(runs.c.ended_at - begun),
+        "cost": func.sum(runs.c.cost),
+        "tokens_in": func.sum(runs.c.tokens_in),
+        "tokens_out": func.sum(runs.c.tokens_out),
+    }
+    summed = select(day, *(column.label(name) for name, column in columns.items()))
+    ended = summed.where(runs.c.ended_at >= since * DAY).group_by(day).order_by(day)
+    found = connection.execute(ended.where(runs.c.project.is_not(None)) if bound else ended)
+    return [_day_of(row) for row in found]
+
+
+def _count(state: RunState) -> ColumnElement[int]:
+    return func.sum(case((runs.c.state == state.value, 1), else_=0))
+
+
+def _day_of(row: AnyRow) -> RunsOfDay:
+    return RunsOfDay(
+        day=row.day,
+        runs=row.runs,
+        succeeded=row.succeeded,
+        stopped=row.stopped,
+        waited=row.waited,
+        ran=row.ran,
+        cost=row.cost,
+        tokens_in=int(row.tokens_in),  # PostgreSQL sums whole numbers to decimals
+        tokens_out=int(row.tokens_out),
+    )

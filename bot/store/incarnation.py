@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from bot.store.failures import AlreadyRunning
-from bot.store.tables import incarnations, messages, outbox, runs, scheduled
+from bot.store.tables import incarnations, messages, outbox, runs, scheduled, transcript
 from dispatcher.model import Fenced
 
 # Names Tugbot's session-level advisory lock among whatever else uses the database: ASCII "tugbot", then zeros.
@@ -25,6 +25,7 @@ class Counters:
     runs: int
     outbox: int
     scheduled: int
+    transcript: int
 
     def next_message(self) -> int:
         self.messages += 1
@@ -42,6 +43,10 @@ class Counters:
         self.scheduled += 1
         return self.scheduled
 
+    def next_said(self) -> int:
+        self.transcript += 1
+        return self.transcript
+
 
 def begin(connection: Connection, now: float) -> tuple[int, Counters]:
     """Take the data over: the new incarnation and where counting goes on. Raises AlreadyRunning (PostgreSQL)."""
@@ -52,7 +57,7 @@ def begin(connection: Connection, now: float) -> tuple[int, Counters]:
     )
 
 
-_COUNTED = (messages, runs, outbox, scheduled)
+_COUNTED = (messages, runs, outbox, scheduled, transcript)
 
 
 def check(connection: Connection, incarnation: int) -> str:

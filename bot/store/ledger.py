@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
+from bot.hidden import shown
 from bot.store.database import Database
 from bot.store.outbox import say
 from bot.store.rows import row_of
@@ -71,7 +72,7 @@ class Ledger:
     ) -> None:
         if ended(connection, run, columns):
             move = update(messages).where(messages.c.run == run)
-            connection.execute(move.values(state=ROWS_END[outcome.state].value, reason=outcome.reason))
+            connection.execute(move.values(state=ROWS_END[outcome.state].value, reason=shown(outcome.reason)))
             say(connection, notices, self._database.clock(), self._database.ids, run)
 
 

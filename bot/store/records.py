@@ -68,7 +68,9 @@ class MessageRecord:
     id: int
     session: str
     transport: str
+    account: str  # which of our accounts on that network received it
     event_id: str
+    sender: str
     sender_name: str
     text: str
     kind: Kind
@@ -92,6 +94,21 @@ class RunsWanted:
     project: str | None = None
     state: RunState | None = None
     bound: bool = False  # those alone that are about a project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsOfDay:
+    """Runs that ended on one day, in UTC. Sums; times in seconds."""
+
+    day: int  # days since 1970-01-01
+    runs: int
+    succeeded: int
+    stopped: int  # those that neither succeeded nor were stopped have failed, one way or the other
+    waited: float  # from asking to the start, or to the end where they never started
+    ran: float
+    cost: float  # US dollars
+    tokens_in: int
+    tokens_out: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias, cast, get_args
 
 from bot.agents.base import Identity
+from bot.hidden import shown
 from bot.store.records import RunRecord, SessionSettings
 from dispatcher.model import Binding, Mode, Notice, Outcome, Row, RunState, SessionKey, State
 
@@ -105,8 +106,16 @@ def prompt_of(rows: Iterable[Row]) -> str:
 
 
 def keyed(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    """Every notice with a key of its own, made once, so that a repeated attempt to write it writes the same."""
-    return tuple(notice if notice.key else replace(notice, key=secrets.token_hex(16)) for notice in notices)
+    """Every notice with a key of its own, made once, so that a repeated attempt to write it writes the same.
+
+    And without secrets, whoever made it: all that is put into the outbox comes by here.
+    """
+    return tuple(replace(_clean(notice), key=notice.key or secrets.token_hex(16)) for notice in notices)
+
+
+def _clean(notice: Notice) -> Notice:
+    text = shown(notice.text)
+    return notice if text == notice.text else replace(notice, text=text, asides=())  # they have moved
 
 
 def ending_of(question: str) -> str:
@@ -121,8 +130,9 @@ def run_columns(values: Mapping[str, object]) -> dict[str, object]:
     columns = dict(values)
     if "kill_report" in columns:
         columns["kill_report"] = json.loads(json.dumps(columns["kill_report"]))
-    if isinstance(reply := columns.get("reply"), str):
-        columns["reply"] = reply[:REPLY_LIMIT]
+    for name, most in (("reply", REPLY_LIMIT), ("error", None)):
+        if isinstance(said := columns.get(name), str):
+            columns[name] = shown(said)[:most]
     if isinstance(identity := columns.get("containment"), Identity):
         columns["containment"] = asdict(identity)
     if isinstance(state := columns.get("state"), RunState):
@@ -135,8 +145,7 @@ def end_columns(outcome: Outcome, now: float) -> dict[str, object]:
     if outcome.state not in ROWS_END:
         raise ValueError(f"{outcome.state} is not how a run ends")
     return {
-        "error": outcome.reason or None,
-        **run_columns(outcome.record),
+        **run_columns({"error": outcome.reason or None, **outcome.record}),
         "state": outcome.state.value,
         "ended_at": now,
     }

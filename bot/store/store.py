@@ -22,6 +22,7 @@ from bot.store.rules import RecoveryWords
 from bot.store.runs import Runs
 from bot.store.schedule import Schedule
 from bot.store.sessions import Sessions
+from bot.store.transcript import Transcript
 
 
 class Store:
@@ -36,6 +37,7 @@ class Store:
         self.projects = Projects(database)
         self.members = Members(database)
         self.history = History(database)
+        self.transcript = Transcript(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Store:

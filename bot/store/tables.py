@@ -129,8 +129,33 @@ class OutboxTable(SQLModel, table=True):
     replaces: str | None = None  # key of the row whose message it is the new text of
 
 
+class TranscriptTable(SQLModel, table=True):
+    """What chats were shown of us: bot.transcript.model.Said."""
+
+    __tablename__ = "transcript"
+    __table_args__ = (
+        Index("ix_transcript_session", "session", "id"),
+        Index("ix_transcript_ref", "target", "ref", "id"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=Id, sa_column_kwargs={"autoincrement": False})
+    session: str
+    target: str
+    ref: str
+    key: str
+    kind: str
+    parts: list[list[Any]] = Field(sa_type=Json)  # text, whether it is an aside
+    choices: list[list[str]] = Field(sa_type=Json)  # text, label, symbol
+    run: int | None = Field(default=None, sa_type=Id)
+    at: float = Field(sa_type=Double)
+    changed_at: float | None = Field(default=None, sa_type=Double)
+    version: int = 0  # how often it was changed
+    file: dict[str, Any] | None = Field(default=None, sa_type=Json)  # fields of Attached
+
+
 class SessionTable(SQLModel, table=True):
     __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_seen", "last_seen"),)
 
     session: str = Field(primary_key=True)
     project: str | None = None
@@ -259,6 +284,7 @@ metadata = SQLModel.metadata
 messages = _table(MessageTable)
 runs = _table(RunTable)
 outbox = _table(OutboxTable)
+transcript = _table(TranscriptTable)
 sessions = _table(SessionTable)
 native_sessions = _table(NativeSessionTable)
 scheduled = _table(ScheduledTable)

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from bot.store.records import Scheduled
 from bot.store.rules import RecoveryWords, ending_of
+from bot.transcript.model import Part, Said
 from dispatcher.model import Batch, Binding, Notice, Outcome, RunState
 from tests.contract.store_places import AnyStore, Place, command, event, memory_place, notice, sql_place, text
 from tests.contract.store_templates import sqlite_template
+from transports.base import Choice
 
 __all__ = ["sqlite_template"]  # a fixture
 
@@ -57,6 +59,8 @@ steps = st.one_of(
     st.tuples(st.just("done"), st.integers(1, 20), st.booleans()),
     st.tuples(st.just("deliver"), st.sampled_from(["sent", "retry", "undeliverable", "void", "left"])),
     st.tuples(st.just("ask"), st.integers(1, 4), st.integers(0, 3), st.booleans()),
+    st.tuples(st.just("show"), sessions, numbers, st.sampled_from(["", "k"])),
+    st.tuples(st.just("show_anew"), st.integers(1, 6), numbers),
     st.tuples(st.just("restart")),
 )
 
@@ -173,6 +177,20 @@ class World:
             await self.store.outbox.add([Notice("a", "!", "permission", ending_of(asked.key), replaces=asked.key)])
         return await self.store.outbox.ref(asked.key)
 
+    async def _show(self, session: str, number: int, key: str) -> object:
+        return await self.store.transcript.add(self._said(session, number, key))
+
+    async def _show_anew(self, which: int, number: int) -> object:
+        anew = replace(self._said("c", number, ""), id=which, choices=(Choice("stop", "Stop", "x"),), changed_at=1.5)
+        return await self.store.transcript.change(anew)
+
+    def _said(self, session: str, number: int, key: str) -> Said:
+        parts = (Part(f"said {number}"), Part("aside", aside=True))
+        now = self.place.clock.now
+        return Said(
+            id=0, session=session, target=session, ref=f"r{number}", key=key, kind="answer", parts=parts, at=now
+        )
+
     async def _restart(self) -> object:
         await self.store.close()
         self.store = await self.place.open()
@@ -189,7 +207,9 @@ class World:
         later = [await store.schedule.of(session) for session in SESSIONS]
         sums = [await store.runs.spent(since, None) for since in (0.0, self.place.clock.now - 5)]
         missed = [await store.runs.since_success(session, "demo", None) for session in SESSIONS]
-        for value in (later, sums, missed, await store.schedule.next_due()):
+        shown = [await store.transcript.page(session, limit=20) for session in SESSIONS]
+        named = [await store.transcript.named("a", f"r{number}") for number in range(3)]
+        for value in (later, sums, missed, await store.schedule.next_due(), shown, named):
             self.log.append(value)
         return [*self.log, queues, told, runs, waiting, recent, await store.books(), await store.outbox.next_due()]
 

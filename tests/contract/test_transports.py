@@ -7,24 +7,29 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from bot.store.memory import Disk, MemoryStore
+from bot.transcript.book import Book
+from bot.transcript.stage import Stage
 from tests.matrix_fake import ANN, ME
 from tests.matrix_rig import Over, World
 from tests.slack_fake import ANN as SLACK_ANN
 from tests.slack_fake import FakeSlack
 from tests.slack_rig import World as SlackWorld
+from tests.transcript_world import Silent
 from tests.transport_fake import FakeReceiver, FakeTransport, until
-from transports.base import Disconnected, Inbound, MessageRef, Outbound, PermanentFailure, Receiver, Transport
+from transports.base import Ack, Disconnected, Inbound, MessageRef, Outbound, PermanentFailure, Receiver, Transport
 from transports.console.jsonl import JsonLinesConsole
 from transports.console.piped import PipedConsole
 from transports.matrix.transport import MatrixTransport
 from transports.slack.transport import SlackTransport
+from transports.web import WebTransport
 
 
 class Rig(Protocol):
@@ -260,11 +265,77 @@ class SlackRig:
         self._files.cleanup()
 
 
+class Visited(WebTransport):
+    """The page, and somebody who sits before it."""
+
+    def open(self) -> None:
+        self.said: asyncio.Queue[str | None] = asyncio.Queue()
+        self.acknowledged = 0
+
+    async def run(self, receiver: Receiver) -> None:
+        work = asyncio.ensure_future(super().run(receiver))
+        try:
+            await asyncio.sleep(0)
+            async with asyncio.TaskGroup() as group:
+                while (text := await self.said.get()) is not None:
+                    group.create_task(self._taken(self.take(visit(text))))
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
+
+    async def _taken(self, answer: Awaitable[Ack]) -> None:
+        try:
+            await answer
+        except OSError:
+            return  # whoever asked is told, and asks again
+        self.acknowledged += 1
+
+
+def visit(text: str) -> Inbound:
+    return Inbound("web/console:ann", "web", "page", text, "ann", "Ann", text, "web/console:ann", direct=True)
+
+
+class PageRig(Ready):
+    """The page over the store's twin."""
+
+    target = "web/console:ann"
+    sender = "ann"
+
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self._files = tempfile.TemporaryDirectory()
+        stage = Stage(Book(MemoryStore(self.disk).transcript, Silent()))
+        self.page = Visited(stage, Path(self._files.name) / "out")
+        self.page.open()
+
+    @property
+    def transport(self) -> Transport:
+        return self.page
+
+    def say(self, text: str) -> None:
+        self.page.said.put_nowait(text)
+
+    def end(self) -> None:
+        self.page.said.put_nowait(None)
+
+    def acknowledged(self) -> int:
+        return self.page.acknowledged
+
+    def screen(self) -> str:
+        return "\n".join(part.text for said in self.disk.transcript.values() for part in said.parts)
+
+    def redeliver(self, text: str) -> None:
+        self.say(text)
+
+    def shut(self) -> None:
+        self._files.cleanup()
+
+
 async def no_sleep(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-@pytest.fixture(params=[FakeRig, PipedRig, JsonRig, MatrixRig, SlackRig])
+@pytest.fixture(params=[FakeRig, PipedRig, JsonRig, MatrixRig, SlackRig, PageRig])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     made: Rig = request.param()
     await made.open()
@@ -399,3 +470,12 @@ async def test_after_the_close_nothing_is_sent(rig: Rig) -> None:
     await rig.transport.close()
     with pytest.raises(PermanentFailure):
         await rig.transport.send(Outbound(rig.target, "late"))
+
+
+async def test_a_key_is_one_message_where_it_says_so(rig: Rig) -> None:
+    if not rig.transport.capabilities.idempotent or isinstance(rig, MatrixRig):  # there the homeserver does it
+        return
+    first = await rig.transport.send(Outbound(rig.target, "only once", key="k"))
+    again = await rig.transport.send(Outbound(rig.target, "only once", key="k", repeat=True))
+    assert again == first
+    assert rig.screen().count("only once") == 1

@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 
 from bot.access.tokens import Tokens
 from bot.commands.model import Role
+from bot.gateway.api.beside import STREAM
 from tests.api_world import DOCUMENT, api, key
 from tests.bot_process import BotProcess
 from tests.integration.test_gateway import free_port
@@ -67,10 +68,17 @@ def served(data: Path) -> Iterator[tuple[int, Mapping[Role, str]]]:
 def test_nothing_that_the_document_allows_is_a_fault_or_a_surprise(tmp_path: Path) -> None:
     asked = 0
     with served(tmp_path) as (port, tokens):
+        operator, member = _bearer(tokens["operator"]), _bearer(tokens["member"])
         for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations():
-            for headers in ({"Authorization": f"Bearer {tokens['operator']}"}, {}):
-                asked += _ask(cast("Ok[Any]", found).ok(), f"http://127.0.0.1:{port}", headers)
-    assert asked > 300
+            operation = cast("Ok[Any]", found).ok()
+            # Who may listen would be told what happens for ever.
+            for headers in [{}] if operation.definition.raw["operationId"] == STREAM else [operator, member, {}]:
+                asked += _ask(operation, f"http://127.0.0.1:{port}", headers)
+    assert asked > 1_000
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _ask(operation: Any, url: str, headers: dict[str, str]) -> int:
@@ -112,8 +120,15 @@ class Person:
             with exc:
                 return exc.code, json.loads(exc.read())
 
-    def until(self, path: str, wanted: Callable[[Any], object]) -> Any:
-        deadline = time.monotonic() + 20
+    def upload(self, path: str, content: bytes) -> Any:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(f"{self._url}{path}", content, headers, method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 201
+            return json.loads(answer.read())
+
+    def until(self, path: str, wanted: Callable[[Any], object], patience: float = 20.0) -> Any:
+        deadline = time.monotonic() + patience
         while not wanted(found := self.ask("GET", path)[1]):
             assert time.monotonic() < deadline, found
             time.sleep(0.05)
@@ -189,4 +204,37 @@ def test_what_an_agent_asks_is_answered(tmp_path: Path) -> None:
         assert (status, said["decision"]) == (200, "deny")
         assert ci.ask("POST", f"/runs/{run}/permission", {"decision": "once"})[0] == 409
         ci.until(f"/runs/{run}", lambda shown: shown["state"] == "succeeded")
+        assert process.end() == 0
+
+
+def test_a_conversation_is_led_over_the_api_alone(tmp_path: Path) -> None:
+    """A file, an answer, a question that is answered by its button; all of it stands in the transcript."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    with bot(tmp_path) as (process, ci):
+        me = ci.ask("GET", "/me")[1]
+        talk = f"/sessions/{key(me['session'] + '/nightly')}"
+        assert ci.ask("GET", f"{talk}/transcript") == (200, {"entries": [], "next": None})
+        made = ci.upload(f"{talk}/files?name=trace.log", b"x" * 2_000_000)
+        assert (made["name"], made["size"]) == ("trace.log", 2_000_000)
+        assert ci.ask("POST", f"{talk}/messages", {"text": "hello", "files": [made["id"]]})[0] == 202
+
+        def said(page: Any, kind: str) -> list[Any]:
+            return [each["said"] for each in page["entries"] if each["said"] and each["said"]["kind"] == kind]
+
+        page = ci.until(f"{talk}/transcript", lambda page: said(page, "answer"))
+        heard = [each["message"] for each in page["entries"] if each["message"]]
+        assert [(each["text"], each["attachments"]) for each in heard] == [("hello", 1)]
+        assert any("hello" in part["text"] for part in said(page, "answer")[0]["parts"] if not part["aside"])
+
+        ci.ask("POST", f"{talk}/messages", {"text": "ask"})
+        page = ci.until(f"{talk}/transcript", lambda page: said(page, "permission"))
+        asked = said(page, "permission")[0]
+        assert "deny" in [each["text"] for each in asked["choices"]]
+        press = {"said": asked["id"], "choice": "deny"}
+        assert ci.ask("POST", f"{talk}/presses", press)[0] == 202
+        ci.until(f"{talk}/transcript", lambda page: not any(each["choices"] for each in said(page, "permission")))
+        assert ci.ask("POST", f"{talk}/presses", press)[0] == 409
+        ci.until("/runs", lambda page: {each["state"] for each in page["runs"]} == {"succeeded"})
+        today = ci.ask("GET", "/stats?days=1")[1]["days"][0]
+        assert (today["runs"], today["succeeded"]) == (2, 2)
         assert process.end() == 0

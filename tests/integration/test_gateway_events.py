@@ -91,7 +91,8 @@ def test_a_turn_is_heard_in_order_and_a_listener_comes_back(tmp_path: Path) -> N
         bot.send("hello", "e1")
         ended = live.wait(lambda kind, _: kind == "run.ended")
         assert live.events[0][1]["why"] == "new"
-        here = [kind for kind, data in live.events if data.get("session") == ended["session"] and kind != "run.text"]
+        here = [kind for kind, data in live.events if data.get("session") == ended["session"]]
+        here = [kind for kind in here if kind not in ("run.text", "said.added")]
         assert here == ["message.accepted", "run.started", "run.running", "message.answered", "run.ended"]
         started = live.wait(lambda kind, _: kind == "run.started")
         accepted = live.wait(lambda kind, _: kind == "message.accepted")
@@ -100,6 +101,9 @@ def test_a_turn_is_heard_in_order_and_a_listener_comes_back(tmp_path: Path) -> N
         assert (ended["state"], ended["run"]) == ("succeeded", started["run"])
         assert ended["killed"]["verified"] is True
         assert live.text() == "one two\nthe key is [secret] indeed\n"
+        shown = live.wait(lambda kind, data: kind == "said.added" and data["run"] == ended["run"])
+        assert (shown["session"], shown["kind"]) == (ended["session"], "answer")
+        assert [(part["aside"], "the key is [secret]" in part["text"]) for part in shown["parts"]] == [(False, True)]
         last = live.last_id
 
         bot.send("version", "e2")
@@ -108,7 +112,7 @@ def test_a_turn_is_heard_in_order_and_a_listener_comes_back(tmp_path: Path) -> N
         assert "tugbot" in answered["text"]
         again = Listening(port, key, last)
         assert again.wait(lambda kind, _: kind == "message.answered") == answered
-        assert again.kinds() == ["message.accepted", "message.answered"]
+        assert [kind for kind in again.kinds() if kind != "said.added"] == ["message.accepted", "message.answered"]
         assert bot.finish() == 0
         assert live.ended.wait(10)
     with BotProcess(tmp_path, toml) as bot:

@@ -57,7 +57,7 @@ for place in places:
 for link in glob.glob("/proc/[0-9]*/fd/*"):
     if os.path.isfile(link):
         look(link)
-print("looked at", looked > 3, "given", os.environ.get("GIVEN_KEY"), "found", sorted(found))
+print("looked at", looked > 3, "given", os.environ.get("GIVEN_KEY", "")[::-1], "found", sorted(found))
 """
 
 
@@ -126,7 +126,7 @@ def test_a_planted_secret_cannot_be_read_from_an_agents_process_tree(place: Path
         said = bot.message("looked at", patience=90)["text"]
         assert bot.finish() == 0
     assert PLANTED + "database" in stored(place / "data" / "tugbot.db")
-    assert f"looked at True given {GIVEN} found []" in said
+    assert f"looked at True given {GIVEN[::-1]} found []" in said  # as it is, it would not be shown
 
 
 def test_the_search_finds_what_is_there(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_p11_nobody_but_slack_is_heard(tmp_path: Path) -> None:
             for body, headers, expected in refused:
                 assert called(url, body, headers) == expected, (body, headers)
             assert called(url, b"", {}, "GET") == 405
-            assert called(f"http://127.0.0.1:{port}/", b"", {}, "GET") == 404
+            assert called(f"http://127.0.0.1:{port}/slack/", b"", {}, "GET") == 404
             again = json.dumps({**good.payload, "event_id": "Ev0REPLAY"}).encode()
             sealed = signed(stamp, signature(slack.signing_secret, stamp, again))
             assert [called(url, again, sealed) for _ in range(2)] == [200, 409]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 from bot.gateway.events import View
 from bot.happenings import Board, Fallen
 from bot.happenings.model import RunNoted
-from bot.happenings.screen import Screen
-from bot.redact import redact
 from tests.happenings_world import board, parsed
 
 SESSIONS = ("a", "b")
@@ -92,48 +89,3 @@ def test_a_reader_misses_nothing_and_hears_nothing_twice(steps: list[tuple[objec
         assert reader.heard == [
             number for number, session, bound in later if (bound or view.everything) and view.session in (None, session)
         ]
-
-
-KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIE aGVsbG8\nd29ybGQ\n-----END RSA PRIVATE KEY-----"
-PARTS = (
-    "ghp_" + "a1B2" * 9,
-    "https://me:pass@example.org/x",
-    "sk-ant-" + "x9" * 20,
-    KEY,
-    KEY[:40],
-    "-----BEGIN ",
-    "-----BEGIN CERTIFICATE-----",
-    "word",
-    " ",
-    "\n",
-    "x" * 50,
-    "://",
-    "é",
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(PARTS), max_size=12), st.data())
-def test_however_text_is_cut_what_comes_out_is_what_the_whole_would_be(parts: list[str], data: st.DataObject) -> None:
-    text = "".join(parts)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=15)))
-    screen = Screen()
-    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    assert "".join(map(screen.take, pieces)) + screen.rest() == redact(text)[0]
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(20_000, 60_000), st.integers(1, 30_000), st.integers(0, 40_000), st.booleans())
-def test_what_is_too_long_to_hold_back_gives_no_secret_away(length: int, step: int, at: int, key: bool) -> None:
-    secret = "ghp_" + "Q7" * 18
-    text = (
-        f"-----BEGIN PRIVATE KEY-----\n{'Q7 ' * length}\n-----END PRIVATE KEY-----"
-        if key
-        else (f"{'.' * at}{secret}{'.' * (length - at)}" if at < length else "." * length + secret)
-    )
-    screen = Screen()
-    said = "".join(screen.take(text[start : start + step]) for start in range(0, len(text), step)) + screen.rest()
-    assert "Q7Q7" not in said
-    assert not re.search("(Q7 ){3}", said)
-    assert screen.rest() == ""
-    assert screen.take("after ") == "after "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -358,6 +359,22 @@ async def test_page_gives_no_link_where_others_read_it() -> None:
         assert "direct message" in await home.say("page", addressed=True)
         assert "login#" not in await home.say("page logout", addressed=True)
         assert not home.keyring.links._links
+
+
+async def test_page_gives_no_link_on_the_page_where_it_would_be_kept() -> None:
+    here = "web/console:root"
+    async with house() as home:
+        for place in ({"session": here, "target": here}, {"session": here}, {"target": here}):
+            await home.router.receive(replace(home.inbound("page", direct=True), **place))
+            await home.quiet()
+        said = [stored.item.text for stored in home.disk.outbox.values()]
+        assert len(said) == 3
+        assert all("You are on the page" in each for each in said)
+        assert home.said == []
+        assert not home.keyring.links._links
+        await home.router.receive(replace(home.inbound("page logout"), session=here, target=here))
+        await home.quiet()
+        assert "logged out" in [stored.item.text for stored in home.disk.outbox.values()][-1]
 
 
 async def test_page_is_for_people_with_a_role_and_where_there_is_one() -> None:

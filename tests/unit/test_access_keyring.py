@@ -15,6 +15,7 @@ from bot import private
 from bot.access import API, Account, Keyring, Roll
 from bot.access import keys as keys_
 from bot.access.errors import TokenExists, TokenMissing, TokenNameInvalid
+from bot.access.invitations import Invitations
 from bot.access.keyring import NOTING
 from bot.access.links import AT_MOST, LIFE, OF_ONE, Links
 from bot.access.logins import IDLE
@@ -340,3 +341,39 @@ def _raising(error: Exception) -> Callable[..., None]:
         raise error
 
     return fails
+
+
+# ---------------------------------------------------------------- links of another process
+
+
+def test_a_link_of_the_command_counts_once(tmp_path: Path, clock: Clock) -> None:
+    key = Invitations(tmp_path, clock).make(ANN, "Ann")
+    assert key not in stored(tmp_path, "links.json").read_text()
+    keyring = Keyring(tmp_path, clock)
+    assert keyring.redeem(key + "x") is None
+    link = keyring.redeem(key)
+    assert link is not None
+    assert (link.account, link.name) == (ANN, "Ann")
+    assert keyring.redeem(key) is None
+    assert Keyring(tmp_path, clock).redeem(key) is None
+
+
+def test_a_link_of_the_command_is_over_after_ten_minutes(tmp_path: Path, clock: Clock) -> None:
+    key = Invitations(tmp_path, clock).make(ANN, "Ann")
+    clock.now += LIFE
+    assert Keyring(tmp_path, clock).redeem(key) is None
+
+
+def test_only_the_newest_links_of_the_command_count(tmp_path: Path, clock: Clock) -> None:
+    links = [Invitations(tmp_path, clock).make(ANN, "Ann") for _ in range(OF_ONE + 2)]
+    keyring = Keyring(tmp_path, clock)
+    assert [keyring.redeem(key) is not None for key in links] == [False, False, *[True] * OF_ONE]
+
+
+def test_a_damaged_file_of_links_lets_nobody_in_and_is_told(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = Invitations(tmp_path, clock).make(ANN, "Ann")
+    stored(tmp_path, "links.json").write_text("[7]")
+    assert Keyring(tmp_path, clock).redeem(key) is None
+    assert "damaged" in caplog.text

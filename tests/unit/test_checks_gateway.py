@@ -22,11 +22,11 @@ def checks(place: Path, needed_by: tuple[str, ...] = (), **own: object) -> list[
 
 
 def test_nothing_is_said_where_there_is_none(tmp_path: Path) -> None:
-    assert checks(tmp_path) == []
+    assert checks(tmp_path, enabled="off") == []
 
 
-def test_it_is_tried_where_something_needs_it(tmp_path: Path) -> None:
-    for found in (checks(tmp_path, ("slack",)), checks(tmp_path, enabled="on")):
+def test_it_is_tried_where_a_start_would_have_it(tmp_path: Path) -> None:
+    for found in (checks(tmp_path), checks(tmp_path, ("slack",)), checks(tmp_path, enabled="on")):
         assert found == [Check("gateway", True, "it can listen on 127.0.0.1, port 0")]
 
 
@@ -48,3 +48,14 @@ def test_a_taken_port_is_right_where_the_bot_itself_has_it(tmp_path: Path) -> No
         with InstanceLock(data):
             (found,) = checks(data, enabled="on", port=port)
         assert found == Check("gateway", True, f"the running bot has 127.0.0.1, port {port}")
+
+
+def test_a_start_that_does_without_is_no_failure(tmp_path: Path) -> None:
+    with closing(claim(Address(port=0))) as taken:
+        port = taken.getsockname()[1]
+        (found,) = checks(tmp_path, port=port)
+        assert found.ok
+        assert f"no page: Port {port} on 127.0.0.1 is in use" in found.detail
+        assert found.fix
+        (found,) = checks(tmp_path, ("slack",), port=port)
+        assert not found.ok

@@ -6,6 +6,7 @@ import pytest
 from bot import reference
 from bot.settings import load
 from bot.settings.complaints import all_keys, field_names
+from bot.settings.hooks import HookSettings
 from bot.settings.model import AgentSettings, Settings
 from bot.settings.transports import MatrixAccountSettings
 
@@ -25,8 +26,9 @@ def test_no_reference_page_is_stale() -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = reference.settings_page()
-    keys = [".".join(keys) for keys in all_keys(Settings) if keys[-1] not in ("agents", "accounts")]
+    keys = [".".join(keys) for keys in all_keys(Settings) if keys[-1] not in ("agents", "accounts", "hooks")]
     keys += [f"transports.matrix.accounts.<name>.{key}" for key in field_names(MatrixAccountSettings)]
+    keys += [f"hooks.<name>.{key}" for key in field_names(HookSettings)]
     keys += [f"agents.<name>.{key}" for key in field_names(AgentSettings)]
     assert re.findall(r"^### `(.+)`$", page, re.MULTILINE) == keys
     assert page.count("\n- Default: ") == len(keys)

@@ -430,7 +430,8 @@ class TestTheDocument:
 
     def test_it_has_every_route_and_names_each_once(self) -> None:
         found = {(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations}
-        assert found == {(route.method, f"{BASE}{route.path}") for route in ROUTES} | {("GET", f"{BASE}/health")}
+        beside = {("GET", f"{BASE}/{name}") for name in ("health", "metrics", "events")}
+        assert found == {(route.method, f"{BASE}{route.path}") for route in ROUTES} | beside
         operations = [each for path in DOCUMENT["paths"].values() for each in path.values()]
         assert len({each["operationId"] for each in operations}) == len(operations)
 

@@ -258,6 +258,7 @@ def foreign(home: House) -> dict[str, dict[str, str]]:
         "a form": {**unmarked, "Content-Type": "application/x-www-form-urlencoded"},
         "a form as text": {**unmarked, "Content-Type": "text/plain"},
         "a form with a file": {**unmarked, "Content-Type": "multipart/form-data; boundary=x"},
+        "a file of another site": {**unmarked, "Content-Type": "application/octet-stream"},
         "no mark": unmarked,
         "another mark": {**page, "X-Tugbot": "true"},
         "another kind of body": {**page, "Content-Type": "text/plain"},
@@ -300,7 +301,7 @@ async def test_another_site_logs_nobody_out(tmp_path: Path) -> None:
 async def test_our_page_changes_things(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         cookie = await home.cookie()
-        file = {**home.page, "Content-Type": "multipart/form-data; boundary=x"}
+        file = {**home.page, "Content-Type": "application/octet-stream"}
         origin = {**OURS, "Origin": home.origin}  # browsers from before Sec-Fetch-Site
         fetched = {**OURS, "Sec-Fetch-Site": "same-origin"}  # without Origin
         for headers in (home.page, file, origin, fetched):

@@ -159,6 +159,31 @@ async def test_members_hear_of_bound_sessions_alone() -> None:
         assert len(owner.events) == 6
 
 
+async def test_members_hear_of_their_own_conversations() -> None:
+    async with world() as here, here.listen(name="mia") as stream, here.listen("?session=web/api:mia", "mia") as one:
+        for session in ("web/api:mi", "web/api:miau", "web/api:ann", "web/api:ann/api:mia", "x/web/api:mia"):
+            here.board.tell(note("theirs", session, project=None))
+        here.board.tell(note("mine", "web/api:mia", project=None))
+        here.board.tell(note("mine too", "web/api:mia/nightly", project=None))
+        here.board.tell(note("bound"))
+        await until(lambda: "bound" in stream.texts() and bool(one.texts()))
+        assert stream.texts() == ["mine", "mine too", "bound"]
+        assert one.texts() == ["mine"]
+
+
+async def test_a_page_that_has_read_the_state_follows_from_there() -> None:
+    async with world() as here:
+        for number in range(5):
+            here.board.tell(note(str(number)))
+        async with here.listen("?after=3-2") as stream, here.listen("?after=3-2", last_id="3-4") as back:
+            await until(lambda: len(stream.texts()) == 3 and bool(back.texts()))
+            assert stream.texts() == ["2", "3", "4"]
+            assert back.texts() == ["4"]  # where a browser comes back by itself, its address is the old one
+        async with here.listen("?after=2-2") as stream:
+            await until(lambda: bool(stream.events))
+            assert stream.events[0].data["why"] == "restarted"
+
+
 async def test_guests_and_strangers_hear_nothing() -> None:
     async with world() as here:
         here.door.roles["gus"] = "guest"

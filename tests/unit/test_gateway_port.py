@@ -10,7 +10,7 @@ import pytest
 
 from bot.gateway.errors import AddressRefused, Exposed, GatewayOff, PortTaken
 from bot.gateway.model import Address
-from bot.gateway.port import claim, is_loopback, wanted
+from bot.gateway.port import claim, is_loopback, is_spare, wanted
 
 
 @pytest.fixture
@@ -19,13 +19,20 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def test_it_is_on_where_somebody_wants_it() -> None:
-    assert not wanted("auto", [])
-    assert wanted("auto", ["slack"])
-    assert wanted("on", [])
-    assert not wanted("off", [])
+def test_it_is_on_where_somebody_may_look_or_call() -> None:
+    assert wanted("auto", [], watched=True)
+    assert not wanted("auto", [], watched=False)
+    assert wanted("auto", ["slack"], watched=False)
+    assert wanted("on", [], watched=False)
+    assert not wanted("off", [], watched=True)
     with pytest.raises(GatewayOff, match=r'slack is called over HTTP.*"off".*"auto"'):
-        wanted("off", ["slack"])
+        wanted("off", ["slack"], watched=True)
+
+
+def test_a_start_does_without_where_nobody_asked_for_it_by_name() -> None:
+    assert is_spare("auto", [])
+    assert not is_spare("auto", ["web"])
+    assert not is_spare("on", [])
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0", "::", "192.0.2.7", "10.0.0.1", "2001:db8::1"])

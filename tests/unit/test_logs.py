@@ -34,8 +34,9 @@ KNOWN = {
 
 @pytest.fixture(autouse=True)
 def _planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hidden, "_values", set())
-    monkeypatch.setattr(hidden, "_pattern", None)
+    monkeypatch.setattr(hidden, "_logged", hidden.Values())
+    monkeypatch.setattr(hidden, "_shown", hidden.Values())
+    monkeypatch.setattr(hidden, "_noted", set())
     Secrets(tmp_path).set("claude", "KEY_OF_MINE", ENV)
     (tmp_path / "secrets" / "project.x.json").write_text(json.dumps({"GIT_SSH_KEY": KEY}))
     (tmp_path / "secrets" / "project.x.json").chmod(0o600)

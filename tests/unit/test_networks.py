@@ -105,6 +105,22 @@ def test_only_the_http_mode_needs_the_gateway() -> None:
     assert networks.called(in_slack(mode="http"), ("console",)) == ()
 
 
+def test_the_page_needs_the_gateway_where_it_is_named(tmp_path: Path) -> None:
+    assert networks.called(Settings(), ("console", "web")) == ("web",)
+    assert networks.called(in_slack(mode="http"), ("slack", "web")) == ("slack", "web")
+    check(Settings(), ("web",), tmp_path, {})
+    assert networks.names(Settings()) == ()
+
+
+def test_who_may_want_to_look_at_the_page() -> None:
+    assert not networks.watched(Settings(), (), at_console=False)
+    assert networks.watched(Settings(), (), at_console=True)
+    assert networks.watched(in_slack(), (), at_console=False)
+    assert networks.watched(Settings(), ("web",), at_console=False)
+    assert not networks.watched(in_slack(), ("console",), at_console=False)
+    assert networks.watched(in_slack(), ("slack",), at_console=False)
+
+
 @pytest.mark.parametrize(("mode", "second"), [("socket", slack.APP), ("http", slack.SIGNING)])
 def test_tokens_of_an_app_come_from_the_environment_else_from_the_secrets(
     tmp_path: Path, mode: str, second: slack.Place

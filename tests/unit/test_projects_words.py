@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from bot.commands import projectwords
 from bot.projects.images import Tool
 from bot.projects.inspection import Changes, Tree, is_foreign
 from bot.projects.model import Owner, Project, ProjectState, Resources
+from bot.projects.sshconfig import Access
 
 PROJECT = Project(
     id=7,
@@ -29,6 +31,7 @@ PROJECT = Project(
     git_url="ssh://git@git.example.org/me/harbour.git",
     run=7,
 )
+ACCESS = Access("tug-harbour", "Host tug-harbour\n    IdentityFile /data/k\n", (("Zed", "zed://x"),), "")
 CLEAN = Tree("main", "3f1c2ab Begin", (), ())
 
 
@@ -110,11 +113,11 @@ def test_stacks_tell_versions_and_gaps() -> None:
 
 
 def test_no_private_key_is_ever_in_what_ssh_shows() -> None:
-    said = projectwords.ssh(PROJECT, "Host tug-harbour\n    IdentityFile /data/k\n", "Include /data/c", included=False)
+    said = projectwords.ssh(replace(ACCESS, include="Include /data/c"))
     assert "ssh tug-harbour" in said
     assert "tugbot ssh setup" in said
     assert "PRIVATE" not in said
-    assert "tugbot ssh setup" not in projectwords.ssh(PROJECT, "Host x", "Include /data/c", included=True)
+    assert "tugbot ssh setup" not in projectwords.ssh(ACCESS)
 
 
 def test_projects_are_a_table_with_their_trouble() -> None:

@@ -26,3 +26,21 @@ def test_a_session_is_told_once_that_its_agent_takes_no_further_text(monkeypatch
 
     run(main())
     assert [text.partition(";")[0] for text in fake.texts()] == ["This agent takes no further text during a run"] * 4
+
+
+def test_only_what_is_confided_may_be_secret() -> None:
+    fake, token = FakeTransport(), f"tugl_{'x' * 43}"
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            remarks = Lines(Places({"fake": fake}), group)
+            remarks.say("fake/a", f"it failed: /login#{token}")
+            remarks.queued("fake/a", "fake/a", 2, f"run 1 ({token})")
+            remarks.confide("fake/a", f"open /login#{token}")
+
+    run(main())
+    assert fake.texts() == [
+        "it failed: /login#[secret]",
+        "Waiting, place 2 in line, behind run 1 ([secret]).",
+        f"open /login#{token}",
+    ]

@@ -51,7 +51,7 @@ def test_the_shipped_file_sets_every_key() -> None:
         inner = tree
         for table in tables:
             inner = inner[table]  # type: ignore[assignment]
-        assert key in inner or key in ("agents", "accounts"), f"{'.'.join((*tables, key))} is missing"
+        assert key in inner or key in ("agents", "accounts", "hooks"), f"{'.'.join((*tables, key))} is missing"
 
 
 def test_the_commented_agents_work_as_they_stand_and_name_every_key() -> None:
@@ -224,7 +224,7 @@ def test_wrong_values(toml: str, message: str) -> None:
         ("TUGBOT_AGENTS__R__ENV", '["A"]', "environment variable TUGBOT_AGENTS__R__ENV: agents.r.backend is missing: "
          'write "claude", "acp", "command" or "demo".'),
         ("TUGBOT_", "x", "environment variable TUGBOT_: there is no setting . Known here: access, agents, brief, console, data_dir, "
-         "database_url, default_agent, dispatcher, docker, gateway, log, projects, replies, runs, transports."),
+         "database_url, default_agent, dispatcher, docker, gateway, hooks, log, projects, replies, runs, transports."),
     ],
 )  # fmt: skip
 def test_variables_are_checked_like_the_file(name: str, value: str, message: str) -> None:

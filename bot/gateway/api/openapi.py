@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from bot.gateway.api.model import BASE, Refusal, Route, Shown
-from bot.gateway.api.refusals import WORDS
+from bot.gateway.api import beside
+from bot.gateway.api.beside import SCHEMAS, Health
+from bot.gateway.api.model import BASE, Content, Refusal, Route, Shown
+from bot.gateway.api.reading import BYTES
 from bot.gateway.api.table import ROUTES
 
 Json: TypeAlias = dict[str, Any]
 _HOLE = re.compile(r"\{(\w+)\}")
-_SCHEMAS = "#/components/schemas/"
 # What any request may be answered with: who calls is asked of all, and the store may be away.
 ALWAYS = (401, 403, 421, 422, 429, 500, 503)
 WITH_BODY = (400, 408, 413, 415)
@@ -30,20 +31,13 @@ the way of every message: it is committed before anything is done, and told in i
 COOKIE = "Of a login. What changes something then needs the header `X-Tugbot: 1` too, and an `Origin` of ours."
 
 
-class Health(Shown):
-    """That the bot lives; for callers, what does not work."""
-
-    status: Literal["ok", "degraded"]
-    degraded: list[str] = Field(default=[], description="What does not work, a line each. Only for callers.")
-
-
 def text() -> str:
     return json.dumps(document(), ensure_ascii=False)
 
 
 def document() -> Json:
     schemas = _schemas(ROUTES)
-    paths: Json = {f"{BASE}/health": {"get": _health()}}
+    paths: Json = {**beside.paths()}
     for route in ROUTES:
         paths.setdefault(f"{BASE}{route.path}", {})[route.method.lower()] = _operation(route, schemas)
     shown = {name: schema for name, schema in schemas.items() if name not in {each.params.__name__ for each in ROUTES}}
@@ -65,9 +59,10 @@ def document() -> Json:
 
 def _schemas(routes: Sequence[Route]) -> Mapping[str, Json]:
     given: set[type[BaseModel]] = {model for route in routes for model in (route.params, route.body) if model}
-    shown: set[type[BaseModel]] = {model for route in routes for model in route.answers.values()} | {Refusal, Health}
+    shown: set[type[BaseModel]] = {Refusal, Health}
+    shown |= {model for route in routes for model in route.answers.values() if issubclass(model, Shown)}
     kinds = [(model, _mode(model)) for model in sorted(given | shown, key=_name)]
-    _, top = models_json_schema(kinds, ref_template=f"{_SCHEMAS}{{model}}")
+    _, top = models_json_schema(kinds, ref_template=f"{SCHEMAS}{{model}}")
     return dict(sorted(top["$defs"].items()))
 
 
@@ -94,6 +89,8 @@ def _operation(route: Route, schemas: Mapping[str, Json]) -> Json:
     if route.body is not None:
         wanted = bool(schemas[_name(route.body)].get("required"))
         operation["requestBody"] = {"required": wanted, "content": _content(route.body)}
+    if route.raw:
+        operation["requestBody"] = {"required": False, "content": _content(Content)}  # a file may be empty
     return operation
 
 
@@ -128,29 +125,19 @@ def _without_null(about: Json) -> Json:
 
 
 def _responses(route: Route) -> Json:
-    responses = {str(status): _response(_said(status), model) for status, model in route.answers.items()}
+    responses = {
+        str(status): {"description": _said(status), "content": _content(model)}
+        for status, model in route.answers.items()
+    }
     refuses = {*ALWAYS, *WITH_BODY, *route.refuses, *((404,) if _HOLE.search(route.path) else ())}
-    return responses | {str(status): _response(WORDS[status][1], Refusal) for status in sorted(refuses)}
+    return responses | beside.refused([*refuses])
 
 
 def _said(status: int) -> str:
-    return {200: "Here it is.", 202: "Accepted; the work goes on."}[status]
+    return {200: "Here it is.", 201: "It is there.", 202: "Accepted; the work goes on."}[status]
 
 
-def _response(description: str, model: type[BaseModel]) -> Json:
-    return {"description": description, "content": _content(model)}
-
-
-def _content(model: type[BaseModel]) -> Json:
-    return {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{_name(model)}"}}}
-
-
-def _health() -> Json:
-    return {
-        "operationId": "get_health",
-        "summary": "Says that the bot lives",
-        "description": "For everybody.",
-        "tags": ["health"],
-        "security": [],
-        "responses": {"200": _response("It lives.", Health), "421": _response(WORDS[421][1], Refusal)},
-    }
+def _content(model: type[BaseModel] | type[Content]) -> Json:
+    if issubclass(model, Content):
+        return {BYTES: {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": {"$ref": f"{SCHEMAS}{_name(model)}"}}}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from bot.commands.model import Ask, Broken, Reply, Usage
 from bot.errors import OperatorError, UserError
 from bot.gateway.api.model import Backstage, Problem
+from bot.gateway.callers import own_session
 from bot.gateway.model import Caller
 from dispatcher.model import StoreUnavailable
 from transports.base import Ack, Inbound
@@ -14,15 +16,29 @@ from transports.clean import clean_name
 
 AWAY = "The bot is ending; ask again when it is back."
 NO_ROLE = "You have no role that this needs."
+_FURTHER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)  # names of a caller's further conversations
 
 
-def own_session(caller: Caller) -> str:
-    """Where a caller is at home who names no other conversation."""
-    return f"web/{caller.account}"
+def owns(caller: Caller, session: str) -> bool:
+    """Whether it is the caller's own conversation, or a further one of theirs: "<own>/<name>"."""
+    own = own_session(caller)
+    return session == own or (session.startswith(f"{own}/") and bool(_FURTHER.fullmatch(session[len(own) + 1 :])))
+
+
+def account_of(caller: Caller) -> str:
+    """Under which a caller's events are kept."""
+    return f"api/{caller.account.user}"
 
 
 def inbound(
-    caller: Caller, session: str, target: str, text: str, event_id: str = "", name: str = "", answers: str = ""
+    caller: Caller,
+    session: str,
+    target: str,
+    text: str,
+    event_id: str = "",
+    name: str = "",
+    answers: str = "",
+    attachments: tuple[str, ...] = (),
 ) -> Inbound:
     """Judged by the caller's own account, whatever network the conversation is on.
 
@@ -31,14 +47,16 @@ def inbound(
     return Inbound(
         session=session,
         transport=caller.account.transport,
-        account=f"api/{caller.account.user}",
+        account=account_of(caller),
         event_id=event_id or secrets.token_hex(16),
         sender=caller.account.user,
         sender_name=_called(caller, name),
         text=text,
         target=target,
+        direct=owns(caller, session) and not name,  # a program may speak for several people
         addressed=True,
         answers=answers,
+        attachments=attachments,
     )
 
 
@@ -69,11 +87,11 @@ def _check(reply: Reply) -> None:
     if isinstance(came, StoreUnavailable):
         raise Problem(503, str(came))
     if isinstance(came, UserError | OperatorError):
-        raise Problem(409, str(came), error=_word(came))
+        raise Problem(409, str(came), error=word(came))
     if came is None and not reply.ok:
         raise Problem(409, reply.text)
 
 
-def _word(error: Exception) -> str:
+def word(error: Exception) -> str:
     """NameTaken → name_taken"""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__).lstrip("_")

@@ -56,7 +56,10 @@ def _answers(operation: Json) -> Iterator[str]:
 
 
 def _linked(part: Json) -> str:
-    name = part["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    ((kind, content),) = part["content"].items()
+    if kind != "application/json":
+        return f"`{kind}`"
+    name = content["schema"]["$ref"].rpartition("/")[2]
     return f"[{name}](#{name.lower()})"
 
 

@@ -9,11 +9,12 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.commands.model import Begun, Reply
-from bot.errors import UserError
+from bot.gateway.api.containers import asked
 from bot.gateway.api.fields import LINE, WORD, Key, Name, moment
 from bot.gateway.api.model import Answer, Backstage, Call, Given, NoParams, Problem, Route, Shown
-from bot.gateway.api.ordering import ordered, own_session
+from bot.gateway.api.ordering import ordered
 from bot.gateway.api.sessions import reached
+from bot.gateway.callers import own_session
 from bot.projects import names, sshconfig
 from bot.projects.errors import NameInvalid
 from bot.projects.model import Project as Record
@@ -109,25 +110,16 @@ class Done(Shown):
 
 async def index(call: Call[NoParams, None], stage: Backstage) -> Answer:
     found = await stage.projects()
-    containers, trouble = await _containers(stage, *found)
+    containers, trouble = await asked(stage, *found)
     page = [_project(record, containers.get(record.name, "unknown")) for record in found]
     return Answer(Projects(projects=page, trouble=trouble))
 
 
 async def one(call: Call[ProjectParams, None], stage: Backstage) -> Answer:
     record = await _existing(call.params.name, stage)
-    containers, trouble = await _containers(stage, record)
+    containers, trouble = await asked(stage, record)
     shown = _project(record, containers.get(record.name, "unknown"))
     return Answer(_detail(record, shown, trouble))
-
-
-async def _containers(stage: Backstage, *projects: Record) -> tuple[dict[str, str], str]:
-    if not projects:
-        return {}, ""
-    try:
-        return dict(await stage.containers(projects)), ""
-    except UserError as exc:
-        return {}, str(exc)
 
 
 async def _existing(name: str, stage: Backstage) -> Record:

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from bot.gateway import bodies
 from bot.gateway.api.model import Given, Problem, Route
+from bot.gateway.bodies import Arriving
 
 JSON = "application/json"
+BYTES = "application/octet-stream"
 LONGEST_WORDS = 300  # characters of what a field is said to lack
 
 G = TypeVar("G", bound=Given)
@@ -30,8 +32,11 @@ def params(route: Route, request: web.Request) -> Given:
         raise _wrong(exc) from None
 
 
-async def body(route: Route, request: web.Request) -> Given | None:
+async def body(route: Route, request: web.Request) -> Given | Arriving | None:
     """Raises Problem, and what bodies.read raises."""
+    if route.raw:
+        _check_bytes(request)
+        return Arriving(request)
     if route.body is None:
         if request.can_read_body and await bodies.read(request):
             raise Problem(422, "This takes no body.")
@@ -43,9 +48,17 @@ async def body(route: Route, request: web.Request) -> Given | None:
 
 
 def _check_kind(request: web.Request) -> None:
-    encoded = request.headers.get("Content-Encoding", "identity").lower() != "identity"
-    if request.content_type != JSON or (request.charset or "utf-8").lower() != "utf-8" or encoded:
+    if request.content_type != JSON or (request.charset or "utf-8").lower() != "utf-8" or _is_encoded(request):
         raise Problem(415, "")
+
+
+def _check_bytes(request: web.Request) -> None:
+    if request.content_type != BYTES or _is_encoded(request):
+        raise Problem(415, f"Files are sent as they are: `Content-Type: {BYTES}`, not compressed.")
+
+
+def _is_encoded(request: web.Request) -> bool:
+    return request.headers.get("Content-Encoding", "identity").lower() != "identity"
 
 
 def _parsed(model: type[G], raw: bytes) -> G:

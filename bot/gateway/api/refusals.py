@@ -25,6 +25,7 @@ WORDS: Mapping[int, tuple[str, str]] = {
     429: ("too_many_requests", "Too many attempts; wait a while."),
     500: ("internal_error", "It failed inside Tugbot; the log has it under the reference."),
     503: ("unavailable", "The bot's store cannot be read or written now; ask again later."),
+    507: ("insufficient_storage", "The bot's disk has no room for it."),
 }
 _KEPT = ("WWW-Authenticate", "Retry-After", "Allow")
 
@@ -38,7 +39,10 @@ def told(problem: Problem) -> web.Response:
         reference=problem.reference,
     )
     text = refusal.model_dump_json(exclude_defaults=True)
-    return web.Response(text=text, status=problem.status, content_type="application/json")
+    answer = web.Response(text=text, status=problem.status, content_type="application/json")
+    if problem.retry_after is not None:
+        answer.headers["Retry-After"] = f"{problem.retry_after:.0f}"
+    return answer
 
 
 def translated(exc: web.HTTPException) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -11,12 +12,18 @@ from bot.gateway.api import ordering
 from bot.gateway.api.fields import LINE, WORD, Key, Limit, Number, moment
 from bot.gateway.api.model import Answer, Backstage, Call, Given, Problem, Route, Shown
 from bot.gateway.api.receipts import StopReceipt, receipt
+from bot.gateway.callers import own_session
 from bot.gateway.model import Caller
 from bot.store.records import MessageRecord, SessionRecord
 from dispatcher.model import Mode, State
+from transports.base import Ack
 from transports.clean import clean_text
 
 LONGEST = 100_000  # characters of a message; the dispatcher's own limit, in bytes, is told in the conversation
+FileId = Annotated[str, Field(min_length=32, max_length=32, pattern="^[0-9a-f]*$")]
+Text = Annotated[
+    str, Field(min_length=1, max_length=LONGEST, description="As in any chat: a command, or words for the agent.")
+]
 
 # ---------------------------------------------------------------- what goes in and out
 
@@ -80,14 +87,15 @@ class Messages(Shown):
 
 
 class NewMessage(Given):
-    text: str = Field(
-        min_length=1, max_length=LONGEST, description="As in any chat: a command, or words for the agent."
-    )
+    text: Text
     event_id: Annotated[str, Field(max_length=200, pattern=WORD)] | None = Field(
         None, description="Names this message: sent again under the same id it is a duplicate. Made up where absent."
     )
     name: Annotated[str, Field(max_length=80, pattern=LINE)] | None = Field(
         None, description="Who says it, shown beside the caller's own name."
+    )
+    files: Annotated[list[FileId], Field(max_length=10)] = Field(
+        default=[], description="Ids of files that you have sent before; they come with it."
     )
 
 
@@ -104,7 +112,9 @@ class Taken(Shown):
 
 async def index(call: Call[SessionsParams, None], stage: Backstage) -> Answer:
     limit, bound = call.params.limit, call.caller.role == "member"
-    found = await stage.history.sessions(limit=limit + 1, after=call.params.after, bound=bound)
+    found = await stage.history.sessions(
+        limit=limit + 1, after=call.params.after, bound=bound, own=own_session(call.caller)
+    )
     page = [_session(record, stage) for record in found[:limit]]
     return Answer(Sessions(sessions=page, next=page[-1].key if len(found) > limit else None))
 
@@ -113,14 +123,14 @@ async def messages(call: Call[MessagesParams, None], stage: Backstage) -> Answer
     await visible(call.caller, call.params.key, stage)
     limit = call.params.limit
     found = await stage.history.messages(call.params.key, limit=limit + 1, before=call.params.before)
-    page = [_message(record) for record in found[:limit]]
+    page = [shown(record) for record in found[:limit]]
     return Answer(Messages(messages=page, next=page[-1].id if len(found) > limit else None))
 
 
 async def visible(caller: Caller, key: str, stage: Backstage) -> SessionRecord:
     """A session, as far as it is the caller's business. Raises Problem."""
     found = await stage.history.session(key)
-    if found is None or (caller.role == "member" and found.settings.project is None):
+    if found is None or not (caller.role != "member" or found.settings.project or ordering.owns(caller, key)):
         raise Problem(404, "There is no such session.")
     return found
 
@@ -140,7 +150,7 @@ def _session(record: SessionRecord, stage: Backstage) -> Session:
     )
 
 
-def _message(record: MessageRecord) -> Message:
+def shown(record: MessageRecord) -> Message:
     return Message(
         id=record.id,
         event_id=record.event_id,
@@ -165,10 +175,32 @@ def _message(record: MessageRecord) -> Message:
 async def say(call: Call[SessionParams, NewMessage], stage: Backstage) -> Answer:
     body, key = call.body, call.params.key
     target = await reached(call.caller, key, stage)
-    text = clean_text(body.text)
+    text = words(body.text)
+    files = await _files(call.caller, body.files, stage)
+    event, name = body.event_id or "", body.name or ""
+    return taken(await stage.receive(ordering.inbound(call.caller, key, target, text, event, name, attachments=files)))
+
+
+def words(given: str) -> str:
+    """Without controls. Raises Problem."""
+    text = clean_text(given)
     if not text.strip():
         raise Problem(422, "It says nothing.", field="text")
-    ack = await stage.receive(ordering.inbound(call.caller, key, target, text, body.event_id or "", body.name or ""))
+    return text
+
+
+async def _files(caller: Caller, ids: Sequence[str], stage: Backstage) -> tuple[str, ...]:
+    found = []
+    for number in dict.fromkeys(ids):
+        path = await stage.uploads.find(caller.account, number)
+        if path is None:
+            raise Problem(422, f"You have sent no file `{number}`, or it is not kept any more.", field="files")
+        found.append(str(path))
+    return tuple(found)
+
+
+def taken(ack: Ack) -> Answer:
+    """Raises Problem."""
     if ack.status == "ignored" or ack.id is None:
         raise Problem(403, ordering.NO_ROLE)
     refused = ack.reason if ack.status == "refused" else ""
@@ -177,7 +209,7 @@ async def say(call: Call[SessionParams, NewMessage], stage: Backstage) -> Answer
 
 async def reached(caller: Caller, key: str, stage: Backstage) -> str:
     """Where replies of a session go: where its last message was answered. Raises Problem."""
-    if key == ordering.own_session(caller):
+    if ordering.owns(caller, key):
         return key
     await visible(caller, key, stage)
     return await stage.history.target(key) or key  # a room that the bot has made, and nobody has spoken in
@@ -200,7 +232,7 @@ ROUTES = (
         index,
         {200: Sessions},
         SessionsParams,
-        details="Members see those that are about a project.",
+        details="Members see those that are about a project, and their own.",
     ),
     Route(
         "GET",
@@ -215,14 +247,14 @@ ROUTES = (
         "POST",
         "/sessions/{key}/messages",
         "Says something in a conversation",
-        "operator",
+        "member",
         say,
         {202: Taken},
         SessionParams,
         NewMessage,
         details="Answered once the message is on the disk. What comes of it is said where the conversation's replies "
         "go, and is in the runs. Your own conversation begins with its first message: `web/` and your account, such as "
-        "`web/api:ci` for a token named ci.",
+        "`web/api:ci` for a token named ci; and so does each further one, with a name behind it: `web/api:ci/nightly`.",
     ),
     Route(
         "POST",

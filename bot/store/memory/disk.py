@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.projects.model import Project
 from bot.store.records import Conversation, Member, OutboxItem, RunRecord, Scheduled, SessionSettings
+from bot.transcript.model import Said
 from dispatcher.model import Event, Kind, Notice, Row, SessionKey, State
 
 
@@ -46,6 +47,7 @@ class Disk:
     projects: dict[int, Project] = field(default_factory=dict)
     members: dict[tuple[str, str], Member] = field(default_factory=dict)
     keepsakes: dict[tuple[str, str], str] = field(default_factory=dict)
+    transcript: dict[int, Said] = field(default_factory=dict)
 
     def add(self, message: StoredMessage) -> None:
         self.messages[message.row.id] = message

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from bot.hidden import shown
 from bot.store.memory.disk import Disk, StoredMessage
 from bot.store.memory.writer import MemoryWriter
 from bot.store.records import RunRecord, SessionSettings
@@ -264,7 +265,7 @@ class MemoryLedger:
         if record is None or record.state not in ALIVE:
             return
         self._disk.runs[run] = replace(record, **record_fields(columns))  # type: ignore[arg-type]
-        self._disk.move(self._disk.of_run(run), ROWS_END[outcome.state], outcome.reason)
+        self._disk.move(self._disk.of_run(run), ROWS_END[outcome.state], shown(outcome.reason))
         self._disk.say(notices, self._clock(), run)
 
     def _discard(self, session: SessionKey, upto: int) -> int:

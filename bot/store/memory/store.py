@@ -15,6 +15,7 @@ from bot.store.memory.members import MemoryMembers
 from bot.store.memory.projects import MemoryProjects
 from bot.store.memory.recovery import recover
 from bot.store.memory.sessions import MemorySchedule, MemorySessions
+from bot.store.memory.transcript import MemoryTranscript
 from bot.store.memory.writer import MemoryWriter, Step
 from bot.store.records import Books, CutOff
 from bot.store.rules import RecoveryWords
@@ -36,6 +37,7 @@ class MemoryStore:
         self.projects = MemoryProjects(disk, self._writer)
         self.members = MemoryMembers(disk, self._writer)
         self.history = MemoryHistory(disk, self._writer)
+        self.transcript = MemoryTranscript(disk, self._writer)
 
     def keepsakes(self, transport: str) -> MemoryKeepsakes:
         return MemoryKeepsakes(self._disk, self._writer, transport)

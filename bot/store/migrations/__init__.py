@@ -17,7 +17,7 @@ from bot.store.failures import UnknownRevision, translated
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"  # the newest revision; a test holds it to Alembic's own view
+HEAD = "0008"  # the newest revision; a test holds it to Alembic's own view
 
 
 def migrate(url: str) -> None:
