@@ -25,8 +25,10 @@ desk.go = (to) => {
 function draw() {
   due ||= requestAnimationFrame(() => {
     due = 0;
+    const held = document.activeElement !== document.body;
     render(page(), root);
     document.title = titled();
+    if (held && document.activeElement === document.body) focusMessage(); // what had the focus is not there any more
   });
 }
 
@@ -68,6 +70,7 @@ function navigate() {
   if (!desk.me) return;
   const { view, key } = route();
   desk.pane = "middle";
+  desk.whatsWrong = "";
   if (view === "projects") desk.readProjects();
   else if (view === "dashboard") desk.readStats();
   else desk.look(view === "s" && key ? key : desk.me.session);
@@ -126,5 +129,6 @@ function tick() {
 window.addEventListener("hashchange", navigate);
 await desk.begin();
 navigate();
+if (matchMedia("(hover: hover)").matches) requestAnimationFrame(focusMessage); // a touch screen would show its keyboard
 clearTimeout(ticking);
 tick();

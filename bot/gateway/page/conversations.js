@@ -12,7 +12,7 @@ export function conversation() {
     sending: new Map(), // what this window says and the bot has not taken yet, by event id: {text, at, trouble, files}
     next: undefined, // where the past goes on; null: this is all; undefined: nothing was read yet
     reading: false,
-    failed: false, // the last reading
+    failed: 0, // the status with which the last reading was refused
     again: false, // it has to be read anew behind the one that is under way
     missed: [], // what events that came while it was read make of it
   };

@@ -16,6 +16,7 @@ export class Desk extends Reading {
   constructor(draw) {
     super(draw);
     this.current = null; // the key of the conversation that is looked at
+    this.begun = new Set(); // conversations of one's own in which nothing was said yet
     this.run = null; // the run that is looked at; null: the newest of the conversation
     this.live = new Live(
       (kind, event) => this.#told(kind, event),

@@ -74,12 +74,14 @@ export class Reading {
 
   async #readPage(key, here, before, anew) {
     here.reading = true;
-    here.failed = false;
+    here.failed = 0;
     await this.try(async () => {
-      here.failed = true; // until it has come
-      const page = await api.get(`${api.at(key)}/transcript?limit=${PAGE}${before}`);
-      paged(this.state, here, page, { anew });
-      here.failed = false;
+      try {
+        paged(this.state, here, await api.get(`${api.at(key)}/transcript?limit=${PAGE}${before}`), { anew });
+      } catch (refused) {
+        here.failed = refused.status || 503;
+        if (here.failed !== 404) throw refused; // that one is said where the conversation would be
+      }
     });
     here.reading = false;
     here.missed.length = 0;

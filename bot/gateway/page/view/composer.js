@@ -2,7 +2,12 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
+import { ref } from "../vendor/lit-html/directives/ref.js";
 import { bytes } from "../format.js";
+import { toEnd } from "./scroll.js";
+
+const LONGEST = 100_000; // characters of a message, and files with it: as the API takes them
+const FILES = 10;
 
 const drafts = new Map(); // by session: {text, files: [{file, id, trouble}]}
 
@@ -10,6 +15,14 @@ const draft = (key) => {
   if (!drafts.has(key)) drafts.set(key, { text: "", files: [] });
   return drafts.get(key);
 };
+
+/** What could not be sent, to be written anew; behind what stands there already. */
+export function restore(key, { text, files }) {
+  const mine = draft(key);
+  mine.text = [mine.text, text].filter(Boolean).join("\n");
+  mine.files.push(...files.map(({ id, name, size }) => ({ file: { name, size }, id, trouble: "" })));
+  requestAnimationFrame(() => requestAnimationFrame(() => grown(document.getElementById("message"))));
+}
 
 export const focusMessage = () => document.getElementById("message")?.focus();
 
@@ -26,7 +39,7 @@ export function composer(desk, key) {
         </label>
         <textarea id="message" rows="1" aria-label="Message" placeholder="Message, or a command such as help" enterkeyhint="send"
           dir="auto" .value=${live(mine.text)} @input=${(event) => typed(key, event)} @keydown=${(event) => pressed(event)}
-          @paste=${(event) => pasted(desk, key, event)}></textarea>
+          @paste=${(event) => pasted(desk, key, event)} ${ref(grown)}></textarea>
         <button class="main" ?disabled=${sending}>Send</button>
       </div>
     </form>
@@ -50,6 +63,11 @@ function typed(key, event) {
   grow(event.target);
 }
 
+/** lit-html's ref: a draft may be there already. It has a height once it is on the page. */
+function grown(area) {
+  if (area) requestAnimationFrame(() => area.isConnected && grow(area));
+}
+
 /** As high as its text, up to the height that the style sheet allows. */
 function grow(area) {
   area.style.height = "auto";
@@ -65,14 +83,30 @@ function pressed(event) {
 function sent(desk, key, event) {
   event.preventDefault();
   const mine = draft(key);
-  const files = mine.files.filter((each) => each.id);
+  const obstacle = whyNot(mine);
+  if (obstacle) {
+    desk.whatsWrong = obstacle;
+    return desk.draw();
+  }
+  const files = mine.files;
   const text = mine.text.trim() || files.map((each) => each.file.name).join(", ");
   if (!text) return;
   drafts.delete(key);
+  desk.whatsWrong = "";
   const area = event.target.querySelector("textarea");
   area.style.height = "auto";
-  desk.say(key, text, files.map((each) => ({ id: each.id, name: each.file.name })));
+  desk.say(key, text, files.map((each) => ({ id: each.id, name: each.file.name, size: each.file.size })));
   desk.draw();
+  toEnd();
+}
+
+/** Nothing that was typed or dropped is lost on the way. "": it can be sent. */
+function whyNot(mine) {
+  if (mine.text.length > LONGEST) return `A message has at most ${LONGEST.toLocaleString()} characters; this one has ${mine.text.length.toLocaleString()}. Send it as a file.`;
+  if (mine.files.some((each) => each.trouble)) return "A file could not be taken. Remove it, then send.";
+  if (mine.files.some((each) => !each.id)) return "A file is still on its way. Send when it is there.";
+  if (mine.files.length > FILES) return `A message takes at most ${FILES} files.`;
+  return "";
 }
 
 // ---------------------------------------------------------------- files

@@ -1,6 +1,7 @@
 // The middle: what was said, as it is said, and where to say more.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { keyed } from "../vendor/lit-html/directives/keyed.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { ref } from "../vendor/lit-html/directives/ref.js";
 import { entries } from "../conversations.js";
@@ -9,6 +10,7 @@ import { composer, dropped, droppable } from "./composer.js";
 import { entryView } from "./entry.js";
 import { paneButton } from "./frame.js";
 import { runBars } from "./runbar.js";
+import { follow, hold, scrolled, toEnd } from "./scroll.js";
 
 export function conversationView(desk) {
   const key = desk.current;
@@ -23,7 +25,7 @@ export function conversationView(desk) {
         </div>
         ${paneButton(desk, "right", "Show details", "i")}
       </header>
-      ${log(desk, key)} ${runBars(desk, key)} ${composer(desk, key)}
+      ${keyed(key, log(desk, key))} ${runBars(desk, key)} ${isMissing(desk, key) ? nothing : keyed(key, composer(desk, key))}
     </main>
   `;
 }
@@ -40,19 +42,29 @@ function log(desk, key) {
   const talk = desk.state.conversations.get(key);
   const all = talk ? entries(talk) : [];
   return html`
-    <div class="log" role="log" aria-label="Conversation" tabindex="0" @scroll=${noticeScroll} ${ref(follow)}>
+    <div class="log" role="log" aria-label="Conversation" tabindex="0" @scroll=${scrolled} ${ref(follow)}>
       ${talk?.next ? html`
-        <button type="button" class="quiet wide-button" ?disabled=${talk.reading} @click=${() => desk.readEarlier(key)}>Earlier</button>` : nothing}
+        <button type="button" class="quiet wide-button" ?disabled=${talk.reading} @click=${() => earlier(desk, key)}>Earlier</button>` : nothing}
       ${talk && talk.next === null && all.length === 0 ? welcome(desk) : nothing}
       ${talk?.next === undefined ? unread(desk, key, talk) : nothing}
       ${repeat(dated(all), (each) => each.key, (each) => (each.day ? html`<p class="day">${each.day}</p>` : entryView(desk, key, each)))}
+      <button type="button" class="newest" hidden @click=${toEnd}>Newest ↓</button>
     </div>
-    <button type="button" class="newest" hidden @click=${(event) => toEnd(event.target.previousElementSibling)}>Newest ↓</button>
   `;
 }
 
+function earlier(desk, key) {
+  hold();
+  desk.readEarlier(key);
+}
+
+/** A conversation that somebody came to by an address, and that is not there, or not for them. */
+const isMissing = (desk, key) => desk.state.conversations.get(key)?.failed === 404;
+
 const unread = (desk, key, talk) =>
-  talk?.failed
+  isMissing(desk, key)
+    ? html`<p class="quietly">There is no such conversation.</p>`
+    : talk?.failed
     ? html`<p class="quietly">This could not be read.
         <button type="button" class="plain" @click=${() => desk.readConversation(key)}>Try again</button></p>`
     : html`<p class="quietly" role="status">Reading …</p>`;
@@ -77,39 +89,4 @@ function dated(all) {
     found.push(each);
   }
   return found;
-}
-
-// ---------------------------------------------------------------- the end in sight
-
-const NEAR = 60; // pixels from the end that still count as being there
-let atEnd = true;
-let watched = null;
-
-/** Stays at the end while somebody is there; who reads further up is left alone. */
-function follow(element) {
-  if (!element || element === watched) return;
-  watched = element;
-  atEnd = true;
-  const stay = () => {
-    if (atEnd) element.scrollTop = element.scrollHeight;
-    mark(element);
-  };
-  new MutationObserver(stay).observe(element, { childList: true, subtree: true, characterData: true });
-  new ResizeObserver(stay).observe(element);
-}
-
-function noticeScroll(event) {
-  const element = event.currentTarget;
-  atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
-  mark(element);
-}
-
-function mark(element) {
-  const button = element.nextElementSibling;
-  if (button) button.hidden = atEnd;
-}
-
-function toEnd(element) {
-  element.scrollTop = element.scrollHeight;
-  element.focus();
 }

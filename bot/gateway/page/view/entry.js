@@ -6,6 +6,8 @@ import { at } from "../api.js";
 import { aside, shownChoices } from "../saidparts.js";
 import { isAnswered, isOver } from "../runs.js";
 import { markdown } from "../words.js";
+import { restore } from "./composer.js";
+import { afterDrawn } from "./frame.js";
 
 export function entryView(desk, key, entry) {
   if (entry.sending) return sendingView(desk, key, entry);
@@ -30,19 +32,20 @@ const STATES = {
 function messageView(desk, key, message) {
   const state = STATES[message.state] ?? message.state;
   const mine = message.sender_name === desk.me.name;
-  const open = message.state === "waiting" && mine;
+  const editing = desk.editing === message.id;
+  const open = message.state === "waiting" && mine && !editing;
   return html`
     <article class="entry person ${message.state}" aria-label="From ${plain(message.sender_name)}">
       <div class="bubble">
         ${mine ? nothing : html`<p class="by"><bdi>${plain(message.sender_name)}</bdi></p>`}
-        ${desk.editing === message.id ? editor(desk, key, message) : html`<p class="typed" dir="auto">${message.text}</p>`}
+        ${editing ? editor(desk, key, message) : html`<p class="typed" dir="auto">${message.text}</p>`}
         ${message.attachments ? html`<p class="files">📎 ${count(message.attachments, "file")}</p>` : nothing}
       </div>
       <p class="foot">
-        ${state ? html`<span class="state">${state}${message.reason ? html`: ${message.reason}` : nothing}</span>` : nothing}
+        ${state ? html`<span class="state">${state}${message.reason && message.reason !== message.state && message.reason !== "stop" ? html`: ${message.reason}` : nothing}</span>` : nothing}
         ${message.run ? html`<button type="button" class="quiet" @click=${() => desk.pick(message.run)}>run ${message.run}</button>` : nothing}
         ${open ? html`
-          <button type="button" class="quiet" @click=${() => { desk.editing = message.id; desk.draw(); }}>Edit</button>
+          <button type="button" class="quiet" @click=${() => edit(desk, message.id)}>Edit</button>
           <button type="button" class="quiet" @click=${() => desk.takeBack(key, message.id)}>Take back</button>` : nothing}
         <time>${clock(message.at)}</time>
       </p>
@@ -50,15 +53,29 @@ function messageView(desk, key, message) {
   `;
 }
 
+function edit(desk, id) {
+  desk.editing = id;
+  desk.draw();
+  afterDrawn(() => document.getElementById("edited")?.focus());
+}
+
+function leave(desk) {
+  desk.editing = null;
+  desk.draw();
+}
+
 const editor = (desk, key, message) => html`
-  <form class="editor" @submit=${(event) => {
+  <form class="editor" @keydown=${(event) => {
+    if (event.key === "Escape") leave(desk);
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
+  }} @submit=${(event) => {
     event.preventDefault();
     desk.editing = null;
     desk.edit(key, message.id, new FormData(event.target).get("text"));
   }}>
-    <textarea name="text" aria-label="Edit the message" rows="3" .value=${message.text}></textarea>
-    <button class="plain">Save</button>
-    <button type="button" class="quiet" @click=${() => { desk.editing = null; desk.draw(); }}>Leave it</button>
+    <textarea id="edited" name="text" aria-label="Edit the message" rows="3" .value=${message.text}></textarea>
+    <p class="actions"><button class="main">Save</button>
+      <button type="button" class="plain" @click=${() => leave(desk)}>Cancel</button></p>
   </form>
 `;
 
@@ -71,11 +88,18 @@ function sendingView(desk, key, { key: entry, sending }) {
         ${sending.trouble
           ? html`<span class="state wrong">Not sent. ${sending.trouble}</span>
               <button type="button" class="plain" @click=${() => desk.sendAgain(key, id)}>Try again</button>
+              <button type="button" class="plain" @click=${() => takenBack(desk, key, id)}>Edit</button>
               <button type="button" class="quiet" @click=${() => desk.giveUp(key, id)}>Discard</button>`
           : html`<span class="state">sending …</span>`}
       </p>
     </article>
   `;
+}
+
+/** Back into the composer, with its files. */
+function takenBack(desk, key, id) {
+  restore(key, desk.state.conversations.get(key).sending.get(id));
+  desk.giveUp(key, id);
 }
 
 // ---------------------------------------------------------------- the bot

@@ -47,8 +47,16 @@ export const aboutKeys = () => html`
 
 /** Moves between panes where there is room for one alone. */
 export const paneButton = (desk, pane, label, sign) => html`
-  <button type="button" class="pane-button to-${pane}" aria-label=${label} @click=${() => {
-    desk.pane = pane;
-    desk.draw();
-  }}>${sign}</button>
+  <button type="button" class="pane-button to-${pane}" aria-label=${label} @click=${() => toPane(desk, pane)}>${sign}</button>
 `;
+
+const FIRST = { left: "nav a", middle: "main .pane-button", right: "aside .pane-button" };
+
+function toPane(desk, pane) {
+  desk.pane = pane;
+  desk.draw();
+  afterDrawn(() => document.querySelector(FIRST[pane])?.focus());
+}
+
+/** Behind the drawing that was asked for just before. */
+export const afterDrawn = (act) => requestAnimationFrame(() => requestAnimationFrame(act));

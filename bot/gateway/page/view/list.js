@@ -3,6 +3,8 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { ago, count, network, slug, title } from "../format.js";
+import { focusMessage } from "./composer.js";
+import { afterDrawn } from "./frame.js";
 
 export function listView(desk, view) {
   return html`
@@ -39,7 +41,7 @@ function talks(desk, view) {
     <section class="talks">
       <div class="heading">
         <h2>Conversations</h2>
-        <button type="button" class="quiet" aria-label="New conversation" title="New conversation" @click=${() => begin(desk)}>+</button>
+        <button type="button" class="quiet" id="new-talk" aria-label="New conversation" title="New conversation" @click=${() => begin(desk)}>+</button>
       </div>
       ${desk.naming ? naming(desk) : nothing}
       ${desk.state.sessions.size > 8 ? html`
@@ -56,8 +58,8 @@ function talks(desk, view) {
 function known(desk) {
   const own = desk.me.session;
   const all = [...desk.state.sessions.values()];
-  for (const key of new Set([own, desk.current])) {
-    if (key && !desk.state.sessions.has(key)) all.push(unborn(key));
+  for (const key of new Set([own, ...desk.begun, desk.current])) {
+    if (key && !desk.state.sessions.has(key) && !desk.state.conversations.get(key)?.failed) all.push(unborn(key));
   }
   return all.sort((a, b) => b.last_seen.localeCompare(a.last_seen));
 }
@@ -93,18 +95,24 @@ function signs(session) {
 function begin(desk) {
   desk.naming = !desk.naming;
   desk.draw();
-  requestAnimationFrame(() => document.getElementById("naming")?.focus());
+  afterDrawn(() => (document.getElementById("naming") ?? document.getElementById("new-talk")).focus());
 }
 
 const naming = (desk) => html`
   <form class="naming" @submit=${(event) => {
     event.preventDefault();
-    const name = slug(new FormData(event.target).get("name"));
-    if (!name) return;
+    const field = event.target.elements.name;
+    const name = slug(field.value);
+    field.setCustomValidity(name ? "" : "Its name needs a letter from a to z, or a digit.");
+    if (!field.reportValidity()) return;
     desk.naming = false;
-    desk.go(`#/s/${encodeURIComponent(`${desk.me.session}/${name}`)}`);
-  }}>
-    <input id="naming" name="name" required maxlength="40" placeholder="its name" aria-label="Name of the new conversation" autocomplete="off">
+    const key = `${desk.me.session}/${name}`;
+    desk.begun.add(key);
+    desk.go(`#/s/${encodeURIComponent(key)}`);
+    afterDrawn(focusMessage);
+  }} @keydown=${(event) => event.key === "Escape" && begin(desk)}>
+    <input id="naming" name="name" required maxlength="40" placeholder="its name" aria-label="Name of the new conversation" autocomplete="off"
+      @input=${(event) => event.target.setCustomValidity("")}>
     <button class="plain">Begin</button>
   </form>
 `;

@@ -31,7 +31,7 @@ function bar(desk, run) {
     <div class="bar" data-run=${run.id} data-state=${run.state}>
       <span class="spin" aria-hidden="true"></span>
       <span class="what"><bdi>${doing(run)}</bdi></span>
-      <span class="since">${duration(Math.floor(seconds) || 0.999)}</span>
+      <span class="since">${seconds < 1 ? "" : duration(Math.floor(seconds)).replace(".0", "")}</span>
       <button type="button" class="danger" ?disabled=${run.stopping} @click=${() => stop(desk, run)}>Stop</button>
     </div>
   `;
