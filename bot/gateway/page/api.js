@@ -1,6 +1,7 @@
 // The API of the gateway (docs/reference/api.md), as the page calls it.
 
 const BASE = "/api/v1";
+export const NO_ANSWER = "Tugbot does not answer.";
 const HEADERS = { "X-Tugbot": "1" }; // no page of another site can send it: bot/gateway/origins.py
 
 /** Why there is no better answer. `status` 0: the bot does not answer. */
@@ -26,7 +27,7 @@ export async function call(method, path, body) {
   try {
     answer = await fetch(BASE + path, { method, headers, body: sent });
   } catch {
-    throw new Refused(0, "Tugbot does not answer.");
+    throw new Refused(0, NO_ANSWER);
   }
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refused(answer.status, words(said, answer.status));
@@ -43,6 +44,8 @@ export const at = (session) => `/sessions/${encodeURIComponent(session)}`;
 
 export const project = (name) => `/projects/${encodeURIComponent(name)}`;
 
+/** Throws Refused: this browser is still logged in. */
 export async function logOut() {
-  await fetch("/logout", { method: "POST", headers: HEADERS });
+  const answer = await fetch("/logout", { method: "POST", headers: HEADERS }).catch(() => null);
+  if (!answer?.ok) throw new Refused(answer?.status ?? 0, `${NO_ANSWER} You are still logged in.`);
 }

@@ -23,6 +23,7 @@ desk.go = (to) => {
 
 /** Soon, and once for all that changes together. */
 function draw() {
+  if (document.hidden) document.title = titled(); // nothing is drawn out of sight, but the tab's name is seen
   due ||= requestAnimationFrame(() => {
     due = 0;
     const held = document.activeElement !== document.body;
@@ -107,14 +108,14 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copies]");
   if (!button) return;
   const text = button.dataset.copies === "code" ? button.parentElement.querySelector("pre").textContent : button.dataset.copies;
-  const label = button.textContent;
+  const word = button.firstChild; // what stands behind it, for who hears the page, stays
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
+    word.nodeValue = "Copied";
   } catch {
-    button.textContent = "Not allowed"; // over plain http from another machine, browsers lend no clipboard
+    word.nodeValue = "Not allowed"; // over plain http from another machine, browsers lend no clipboard
   }
-  setTimeout(() => (button.textContent = label), 1_500);
+  setTimeout(() => (word.nodeValue = "Copy"), 1_500);
 });
 
 // ---------------------------------------------------------------- time

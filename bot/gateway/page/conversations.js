@@ -32,14 +32,14 @@ export function paged(state, talk, page, { anew = false } = {}) {
   for (const act of talk.missed.splice(0)) act(talk);
 }
 
-/** All of it, the oldest first. */
+/** All of it, the oldest first; what is not sent yet stands at the end. */
 export function entries(talk) {
   const all = [
     ...[...talk.messages.values()].map((message) => ({ key: `m${message.id}`, at: message.at, message })),
     ...[...talk.said.values()].map((said) => ({ key: `s${said.id}`, at: said.at, said })),
-    ...[...talk.sending].map(([id, sending]) => ({ key: `e${id}`, at: sending.at, sending })),
+    ...[...talk.sending].map(([id, sending]) => ({ key: `e${id}`, at: Infinity, since: sending.at, sending })),
   ];
-  return all.sort((a, b) => a.at - b.at || a.key.localeCompare(b.key, "en", { numeric: true }));
+  return all.sort((a, b) => (a.at === b.at ? (a.since ?? 0) - (b.since ?? 0) : a.at - b.at) || a.key.localeCompare(b.key, "en", { numeric: true }));
 }
 
 function put(talk, message) {

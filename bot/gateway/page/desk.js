@@ -17,11 +17,13 @@ export class Desk extends Reading {
     super(draw);
     this.current = null; // the key of the conversation that is looked at
     this.begun = new Set(); // conversations of one's own in which nothing was said yet
+    this.pressed = new Set(); // messages of which a button was pressed just now
     this.run = null; // the run that is looked at; null: the newest of the conversation
     this.live = new Live(
       (kind, event) => this.#told(kind, event),
       (link) => this.#linked(link),
       () => this.#refused(),
+      () => this.readSessions(),
     );
   }
 
@@ -53,7 +55,16 @@ export class Desk extends Reading {
 
   #linked(link) {
     this.state.link = link;
+    if (link === "live") this.#back();
     this.draw();
+  }
+
+  /** The bot answers again: what it did not hear is said once more, under the id that it had. */
+  #back() {
+    if (this.whatsWrong === api.NO_ANSWER) this.whatsWrong = "";
+    for (const [key, here] of this.state.conversations) {
+      for (const [id, sending] of here.sending) if (sending.trouble === api.NO_ANSWER) this.sendAgain(key, id);
+    }
   }
 
   async #refused() {
@@ -189,8 +200,13 @@ export class Desk extends Reading {
     if (answer.status !== "changed") this.whatsWrong = answer.text;
   }
 
-  press(key, said, choice) {
-    return this.try(() => api.post(`${api.at(key)}/presses`, { said, choice }));
+  /** Once: what comes of it takes the buttons away, a moment later. */
+  async press(key, said, choice) {
+    this.pressed.add(said);
+    this.draw();
+    const taken = await this.try(() => api.post(`${api.at(key)}/presses`, { said, choice }));
+    setTimeout(() => this.pressed.delete(said), taken ? 5_000 : 0);
+    this.draw();
   }
 
   stopRun(id) {
@@ -225,11 +241,12 @@ export class Desk extends Reading {
     return run !== undefined && !isOver(run);
   }
 
-  async logOut() {
-    await api.logOut();
-    this.live.close();
-    this.state = empty();
-    this.state.link = "out";
-    this.draw();
+  logOut() {
+    return this.try(async () => {
+      await api.logOut();
+      this.live.close();
+      this.state = empty();
+      this.state.link = "out";
+    });
   }
 }

@@ -7,6 +7,7 @@ const KINDS = [
   "transport.works", "said.added", "said.changed", "reset",
 ];
 const REST = 60_000; // ms out of sight after which the stream is let go: a browser has few connections for each host
+const GLANCE = 60_000; // ms between glances while it rests
 const SOONEST = 1_000; // ms before another try where the browser gives up by itself
 const LATEST = 15_000;
 
@@ -19,12 +20,15 @@ export class Live {
   #tell;
   #show;
   #refused;
+  #glance;
+  #glancing = 0;
 
   /**
    * `tell(kind, data)`: an event. `show(state)`: "live" or "lost". `refused()`: the stream was refused; resolves to
-   * whether to try again.
+   * whether to try again. `glance()`: now and then, while the stream is let go.
    */
-  constructor(tell, show, refused) {
+  constructor(tell, show, refused, glance) {
+    this.#glance = glance;
     this.#tell = tell;
     this.#show = show;
     this.#refused = refused;
@@ -46,6 +50,7 @@ export class Live {
 
   close() {
     clearTimeout(this.#retry);
+    clearInterval(this.#glancing);
     this.#stream?.close();
     this.#stream = null;
   }
@@ -75,7 +80,12 @@ export class Live {
 
   #seen(visible) {
     clearTimeout(this.#rest);
-    if (!visible) this.#rest = setTimeout(() => this.close(), REST);
+    if (!visible) this.#rest = setTimeout(() => this.#let(), REST);
     else if (!this.#stream) this.open();
+  }
+
+  #let() {
+    this.close();
+    this.#glancing = setInterval(this.#glance, GLANCE);
   }
 }

@@ -8,9 +8,9 @@ import { entries } from "../conversations.js";
 import { day, network, title } from "../format.js";
 import { composer, dropped, droppable } from "./composer.js";
 import { entryView } from "./entry.js";
-import { paneButton } from "./frame.js";
+import { afterDrawn, paneButton } from "./frame.js";
 import { runBars } from "./runbar.js";
-import { follow, hold, scrolled, toEnd } from "./scroll.js";
+import { follow, hold, release, scrolled, toEnd } from "./scroll.js";
 
 export function conversationView(desk) {
   const key = desk.current;
@@ -53,9 +53,10 @@ function log(desk, key) {
   `;
 }
 
-function earlier(desk, key) {
+async function earlier(desk, key) {
   hold();
-  desk.readEarlier(key);
+  await desk.readEarlier(key);
+  afterDrawn(release);
 }
 
 /** A conversation that somebody came to by an address, and that is not there, or not for them. */
@@ -83,7 +84,7 @@ function dated(all) {
   const found = [];
   let last = "";
   for (const each of all) {
-    const name = day(each.at);
+    const name = day(each.since ?? each.at);
     if (name !== last) found.push({ key: `d${name}`, day: name });
     last = name;
     found.push(each);

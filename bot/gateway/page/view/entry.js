@@ -7,11 +7,18 @@ import { aside, shownChoices } from "../saidparts.js";
 import { isAnswered, isOver } from "../runs.js";
 import { markdown } from "../words.js";
 import { restore } from "./composer.js";
-import { afterDrawn } from "./frame.js";
+import { afterDrawn, toPane } from "./frame.js";
 
 export function entryView(desk, key, entry) {
   if (entry.sending) return sendingView(desk, key, entry);
   return entry.message ? messageView(desk, key, entry.message) : saidView(desk, key, entry.said);
+}
+
+const narrow = matchMedia("(max-width: 1080px)"); // as in panes.css: there, the side is out of sight
+
+function look(desk, run) {
+  desk.pick(run);
+  if (narrow.matches) toPane(desk, "right");
 }
 
 // ---------------------------------------------------------------- people
@@ -43,7 +50,7 @@ function messageView(desk, key, message) {
       </div>
       <p class="foot">
         ${state ? html`<span class="state">${state}${message.reason && message.reason !== message.state && message.reason !== "stop" ? html`: ${message.reason}` : nothing}</span>` : nothing}
-        ${message.run ? html`<button type="button" class="quiet" @click=${() => desk.pick(message.run)}>run ${message.run}</button>` : nothing}
+        ${message.run ? html`<button type="button" class="quiet" @click=${() => look(desk, message.run)}>run ${message.run}</button>` : nothing}
         ${open ? html`
           <button type="button" class="quiet" @click=${() => edit(desk, message.id)}>Edit</button>
           <button type="button" class="quiet" @click=${() => desk.takeBack(key, message.id)}>Take back</button>` : nothing}
@@ -115,10 +122,10 @@ function saidView(desk, key, said) {
         ${said.file ? fileView(key, said) : nothing}
         ${choices.length ? html`
           <p class="choices">${choices.map((choice, number) => html`
-            <button type="button" class=${number ? "plain" : "main"} @click=${() => desk.press(key, said.id, choice.text)}>${choice.label}</button>`)}</p>` : nothing}
+            <button type="button" class=${number ? "plain" : "main"} ?disabled=${desk.pressed.has(said.id)} @click=${() => desk.press(key, said.id, choice.text)}>${choice.label}</button>`)}</p>` : nothing}
       </div>
       <p class="foot">
-        ${said.run === null ? nothing : html`<button type="button" class="quiet" @click=${() => desk.pick(said.run)}>run ${said.run}</button>`}
+        ${said.run === null ? nothing : html`<button type="button" class="quiet" @click=${() => look(desk, said.run)}>run ${said.run}</button>`}
         <time>${clock(said.at)}</time>
       </p>
     </article>

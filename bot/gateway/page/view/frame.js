@@ -1,5 +1,6 @@
 // What stands around everything: who is logged out, what went wrong, which keys there are.
 
+import { NO_ANSWER } from "../api.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 
 export const loggedOut = () => html`
@@ -19,7 +20,7 @@ export function notice(desk) {
     <div class="notices" role="status" aria-live="polite">
       ${lost ? html`<p class="notice lost">Tugbot does not answer. What you see may be old; it goes on by itself.</p>` : nothing}
       ${desk.state.trouble.map((line) => html`<p class="notice trouble">${line}</p>`)}
-      ${desk.whatsWrong ? html`
+      ${desk.whatsWrong && !(lost && desk.whatsWrong === NO_ANSWER) ? html`
         <p class="notice wrong">
           <span>${desk.whatsWrong}</span>
           <button type="button" class="quiet" aria-label="Dismiss" @click=${() => desk.dismiss()}>✕</button>
@@ -52,7 +53,7 @@ export const paneButton = (desk, pane, label, sign) => html`
 
 const FIRST = { left: "nav a", middle: "main .pane-button", right: "aside .pane-button" };
 
-function toPane(desk, pane) {
+export function toPane(desk, pane) {
   desk.pane = pane;
   desk.draw();
   afterDrawn(() => document.querySelector(FIRST[pane])?.focus());

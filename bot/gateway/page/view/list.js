@@ -8,7 +8,7 @@ import { afterDrawn } from "./frame.js";
 
 export function listView(desk, view) {
   return html`
-    <nav class="list" aria-label="Conversations">
+    <nav class="list" aria-label="Conversations" @click=${(event) => followed(desk, event)}>
       <header>
         <a class="brand" href="#/" aria-label="Tugbot, your own conversation">
           <img src="/assets/icon.svg" alt="" width="28" height="28"><span>Tugbot</span>
@@ -27,6 +27,13 @@ export function listView(desk, view) {
       </footer>
     </nav>
   `;
+}
+
+/** A link was followed, perhaps to where one is already: what it leads to comes in sight. */
+function followed(desk, event) {
+  if (!event.target.closest("a")) return;
+  desk.pane = "middle";
+  desk.draw();
 }
 
 const LINKS = { live: "Live", lost: "Connection lost", connecting: "Connecting" };
@@ -72,8 +79,7 @@ function talkLink(desk, session, view) {
   const here = session.key === desk.current && view !== "projects" && view !== "dashboard";
   return html`
     <li>
-      <a href="#/s/${encodeURIComponent(session.key)}" data-session=${session.key} aria-current=${here ? "page" : "false"}
-        @click=${() => { desk.pane = "middle"; desk.draw(); }}>
+      <a href="#/s/${encodeURIComponent(session.key)}" data-session=${session.key} aria-current=${here ? "page" : "false"}>
         <span class="name"><bdi>${title(session, desk.me.session)}</bdi></span>
         <span class="signs">${signs(session)}</span>
         <small><bdi>${network(session.transport)}</bdi>${session.agent ? html` · <bdi>${session.agent}</bdi>` : nothing}${session.unborn ? nothing : html` · ${ago(Date.parse(session.last_seen) / 1000, Date.now() / 1000)}`}</small>

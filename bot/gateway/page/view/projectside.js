@@ -14,7 +14,7 @@ export function projectSide(desk, project) {
 
 export const sshLine = (project) => html`
   <p class="ssh"><code>ssh ${project.ssh}</code>
-    <button type="button" class="quiet" data-copies="ssh ${project.ssh}" aria-label="Copy the ssh line of ${project.name}">Copy</button></p>
+    <button type="button" class="quiet" data-copies="ssh ${project.ssh}">Copy<span class="hidden"> the ssh line of ${project.name}</span></button></p>
 `;
 
 /** Links that open the project in editors. */

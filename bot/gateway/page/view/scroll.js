@@ -16,7 +16,6 @@ export function follow(element) {
     if (element !== shown) return;
     if (atEnd) element.scrollTop = element.scrollHeight;
     else if (held !== null) element.scrollTop = element.scrollHeight - held;
-    held = null;
     mark(element);
   };
   new MutationObserver(stay).observe(element, { childList: true, subtree: true, characterData: true });
@@ -33,6 +32,10 @@ export function scrolled(event) {
 export function hold() {
   held = shown.scrollHeight - shown.scrollTop;
   atEnd = false;
+}
+
+export function release() {
+  held = null;
 }
 
 /** Whoever says something wants to see it. */
