@@ -37,7 +37,7 @@ test("what was on its way is there once", () => {
   talk.sending.set("e6", { text: "more", at: 2, trouble: "", files: [] });
   const world = Object.assign(Object.create(World.prototype), { state, talk });
   world.accept(5);
-  assert.deepEqual(keys(talk), ["e" + "e6", "m5"]);
+  assert.deepEqual(keys(talk), ["m5", "e" + "e6"]);
   paged(state, talk, pageOf(null, message(6), message(5)));
   assert.deepEqual(keys(talk), ["m5", "m6"]);
 });
