@@ -33,7 +33,7 @@ export class Reading {
 
   readSessions(after = null) {
     return this.try(async () => {
-      const page = await api.get(`/sessions?limit=60${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+      const page = await api.get(`/sessions?limit=${after ? 200 : PAGE}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
       const { sessions } = this.state;
       for (const each of page.sessions) sessions.set(each.key, { queue: sessions.get(each.key)?.queue, ...each });
       if (after || this.state.more === undefined) this.state.more = page.next;

@@ -55,6 +55,7 @@ function talks(desk, view) {
         <input type="search" class="filter" placeholder="Filter" aria-label="Filter conversations"
           .value=${desk.filter ?? ""} @input=${(event) => { desk.filter = event.target.value; desk.draw(); }}>` : nothing}
       <ul>${repeat(shown, (each) => each.key, (each) => talkLink(desk, each, view))}</ul>
+      ${wanted && desk.state.more ? html`<p class="sub hint" role="status">${count(shown.length, "hit")} among the latest ${desk.state.sessions.size.toLocaleString()}.</p>` : nothing}
       ${desk.state.more ? html`
         <button type="button" class="quiet wide-button" @click=${() => desk.readSessions(desk.state.more)}>More</button>` : nothing}
     </section>
