@@ -181,6 +181,8 @@ class FakeReply:
         self.notices: list[str] = []
         self.tools: list[ToolCall] = []
         self.muted = False
+        self.flushed: list[str] = []  # the answer so far, each time
+        self.first: asyncio.Future[None] | None = None  # its first showing
 
     def text(self, delta: str) -> None:
         self.answer.append(delta)
@@ -190,6 +192,10 @@ class FakeReply:
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
+
+    def flush(self) -> asyncio.Future[None] | None:
+        self.flushed.append("".join(self.answer))
+        return self.first
 
     def mute(self) -> None:
         self.muted = True

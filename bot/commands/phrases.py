@@ -35,10 +35,11 @@ def _pair(number: int, unit: str, rest: int, subunit: str) -> str:
 
 
 def size(number: int) -> str:
-    """How large a file is: `812 bytes`, `14.2 kB`, `3.1 MB`."""
+    """How large a file is: `812 bytes`, `14.2 kB`, `3 MB`."""
     if number < 1000:
         return counted(number, "byte")
-    return f"{number / 1000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"
+    unit, factor = ("kB", 1_000) if number < 1_000_000 else ("MB", 1_000_000)
+    return f"{f'{number / factor:.1f}'.removesuffix('.0')} {unit}"
 
 
 def first_words(text: str, limit: int = 60) -> str:

@@ -154,6 +154,8 @@ class Reply(Protocol):
 
     def notice(self, text: str) -> None: ...
 
+    def flush(self) -> asyncio.Future[None] | None: ...
+
     def mute(self) -> None: ...
 
     async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]: ...
@@ -192,6 +194,9 @@ class WitnessedReply:
     def notice(self, text: str) -> None:
         self._reply.notice(text)
         self._told(RunNoted(run=self._run, text=text))
+
+    def flush(self) -> asyncio.Future[None] | None:
+        return self._reply.flush()
 
     def mute(self) -> None:
         self._reply.mute()

@@ -62,17 +62,18 @@ class ByEdit:
         self._pressable: tuple[Choice, ...] = ()  # what may be pressed under it
         self._shown: Mark | None = None  # how far it goes; None: it has not begun
         self._begun = False  # something was shown
+        self._gathered = asyncio.Event()  # nothing gathers any more
         self._failures = 0  # in a row
         self._loop = asyncio.get_running_loop()
-        self._due = (
-            self._loop.time() + gather
-        )  # of the first message or the next edit; after a failure, of the next try
+        self._first = self._loop.create_future()  # done when the first attempt to show something has ended
+        self._due = self._loop.time()  # of the next edit; after a failure, of the next try
         self._barred = self._loop.time()  # until then the network has asked to be left alone
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._muted = False
         self._wake.set()  # for the header
-        self._task = group.create_task(self._work(), name=f"reply {run}")
+        self._task = group.create_task(self._work(gather), name=f"reply {run}")
+        self._task.add_done_callback(lambda _: self._tried())
 
     def text(self, delta: str) -> None:
         self._growing.text(delta)
@@ -82,6 +83,10 @@ class ByEdit:
         self._growing.aside(line, key)
         self._wake.set()
 
+    def flush(self) -> asyncio.Future[None]:
+        self._gathered.set()
+        return self._first
+
     def mute(self) -> None:
         self._muted = True
         self._task.cancel("muted")
@@ -89,6 +94,7 @@ class ByEdit:
     async def close(self) -> str:
         """Show the last state without waiting for its time; what of the text was not shown."""
         self._closing.set()
+        self._gathered.set()
         self._wake.set()
         await asyncio.wait({self._task}, timeout=PATIENCE)
         self._task.cancel("closed")
@@ -112,7 +118,8 @@ class ByEdit:
     def unshown(self) -> tuple[str, ...]:
         return () if self._muted else self._growing.lines(self._shown)
 
-    async def _work(self) -> None:
+    async def _work(self, gather: float) -> None:
+        await self._gather(gather)
         while self._wake.is_set() or not self._closing.is_set():
             await self._wake.wait()
             self._wake.clear()
@@ -127,6 +134,17 @@ class ByEdit:
                 log.exception("live output of run %s failed", self._run)
                 return
 
+    async def _gather(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gathered.wait()
+        except TimeoutError:
+            return
+
+    def _tried(self) -> None:
+        if not self._first.done():
+            self._first.set_result(None)
+
     async def _next(self) -> bool:
         """Show what is new; False: nothing is."""
         if self._is_shown(page := self._page()):
@@ -139,6 +157,8 @@ class ByEdit:
             self._put_off(exc)
         else:
             self._turned(page)
+        finally:
+            self._tried()
         return True
 
     def _page(self) -> Page:

@@ -116,6 +116,9 @@ class ByParagraph(Sending):
         self._show_unfinished()
         self.poke()
 
+    def flush(self) -> None:
+        """Nothing gathers: the header goes at once, a paragraph when it is finished."""
+
     def mute(self) -> None:
         self._muted = True
         self._show_unfinished()

@@ -33,6 +33,8 @@ class Reply(Protocol):
 
     def notice(self, text: str) -> None: ...
 
+    def flush(self) -> asyncio.Future[None] | None: ...
+
     def mute(self) -> None: ...
 
     async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]: ...
@@ -70,6 +72,10 @@ class ScreenedReply:
     def notice(self, text: str) -> None:
         self._gathered()
         self._reply.notice(shown(text))
+
+    def flush(self) -> asyncio.Future[None] | None:
+        self._release()  # what it makes room for parts the words, as a call does
+        return self._reply.flush()
 
     def mute(self) -> None:
         self._release()

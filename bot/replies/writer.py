@@ -40,6 +40,13 @@ class Live(Protocol):
         """
         ...
 
+    def flush(self) -> asyncio.Future[None] | None:
+        """Show what there is now, rather than gather on. Done when the first of it is shown, or could not be.
+
+        None: nothing gathers.
+        """
+        ...
+
     async def close(self) -> str:
         """Stop showing; what of the text was not shown."""
         ...
@@ -103,6 +110,10 @@ class ReplyWriter:
 
     def notice(self, text: str) -> None:
         self._live.tool(text)
+
+    def flush(self) -> asyncio.Future[None] | None:
+        """As Live.flush: before something is said beside the reply that belongs below it."""
+        return self._live.flush()
 
     def mute(self) -> None:
         """Show nothing more: the person asked for an end."""
@@ -207,6 +218,9 @@ class Final:
 
     def tool(self, line: str, key: str = "", ended: bool = True) -> None:
         """Not part of the answer."""
+
+    def flush(self) -> None:
+        """It is shown at the end alone."""
 
     def mute(self) -> None:
         self._muted = True

@@ -19,6 +19,8 @@ from dispatcher.model import Batch
 
 log = logging.getLogger(__name__)
 
+ABOVE = 1.0  # seconds that a question waits at most for the beginning of its run's reply, so as to stand below it
+
 # Kinds of options that carry out a decision, the best first. Never more than was decided: where only `always` is
 # offered, once is not.
 _KINDS: dict[Decision, tuple[str, ...]] = {
@@ -30,6 +32,8 @@ _KINDS: dict[Decision, tuple[str, ...]] = {
 
 class Says(Protocol):
     def notice(self, text: str) -> None: ...
+
+    def flush(self) -> asyncio.Future[None] | None: ...
 
 
 class Permitting:
@@ -49,7 +53,9 @@ class Permitting:
 
     def take(self, request: PermissionRequest, run: AgentRun, group: asyncio.TaskGroup) -> None:
         request = replace(request, tool=shown(request.tool), input=shown(request.input))  # for people and the log
-        task = group.create_task(self._settled(request, run), name=f"permission of run {self._batch.run}")
+        # Now: by the time that its task runs, words may have come that belong behind it.
+        above = self._says.flush() if self._policy == "ask" else None
+        task = group.create_task(self._settled(request, run, above), name=f"permission of run {self._batch.run}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -59,14 +65,14 @@ class Permitting:
             task.cancel("the run ends")
         self._asking.forget(self._batch.run)
 
-    async def _settled(self, request: PermissionRequest, run: AgentRun) -> None:
+    async def _settled(self, request: PermissionRequest, run: AgentRun, above: asyncio.Future[None] | None) -> None:
         # In a task of the group an exception would end every other session's work; here it costs this answer.
-        if isinstance(failure := await as_value(self._settle(request, run)), Exception):
+        if isinstance(failure := await as_value(self._settle(request, run, above)), Exception):
             log.error("a permission request of run %s could not be settled", self._batch.run, exc_info=failure)
             self._says.notice(words.unsettled(request.tool))
 
-    async def _settle(self, request: PermissionRequest, run: AgentRun) -> None:
-        answer = await self._decide(request)
+    async def _settle(self, request: PermissionRequest, run: AgentRun, above: asyncio.Future[None] | None) -> None:
+        answer = await self._decide(request, above)
         option = option_for(answer.decision, request.options)
         try:
             taken = await run.answer(request.id, option, answer.why)
@@ -78,12 +84,14 @@ class Permitting:
         elif not answer.by and answer.decision == "deny":
             self._says.notice(words.denied(request.tool, answer.why))
 
-    async def _decide(self, request: PermissionRequest) -> Answer:
+    async def _decide(self, request: PermissionRequest, above: asyncio.Future[None] | None) -> Answer:
         if self._policy == "allow":
             return Answer("once", by="policy")
         if self._policy == "deny":
             return Answer("deny", f"the settings deny everything it asks for ({self._agent}, {self._place})")
         with self._pulse.asking():
+            if above is not None:
+                await asyncio.wait({above}, timeout=ABOVE)
             return await self._asking.ask(self._batch, self._agent, self._place, request)
 
 

@@ -101,6 +101,20 @@ def test_what_the_agent_answers_is_shown_and_delivered(world: World) -> None:
         assert process.finish() == 0  # the page alone is no reason to stay
 
 
+def test_a_question_stands_below_the_reply_of_its_run(world: World) -> None:
+    with world.bot() as process:
+        world.say("hello there", "e1")
+        eventually(world.all_delivered)
+        world.say("ask", "e2")  # of an agent that rests, and so asks sooner than a reply gathers
+        eventually(lambda: "permission" in [kind for _, kind, _ in world.shown()])
+        _, (_, kind, header), question = world.shown()
+        assert (kind, question[:2]) == ("stream", ("run/2/permission/1", "permission"))
+        assert "run 2" in header
+        world.say("allow", "e3")
+        eventually(lambda: not world.rows("SELECT id FROM runs WHERE ended_at IS NULL") and world.all_delivered())
+        assert process.finish() == 0
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.03, 0.1, 0.3])
 def test_whenever_it_is_killed_each_answer_is_shown_once(world: World, delay: float) -> None:
     with world.bot() as process:

@@ -63,7 +63,8 @@ def test_a_prefixed_word_is_told_how_it_becomes_a_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(0, "0 bytes"), (999, "999 bytes"), (14_230, "14.2 kB"), (52_428_800, "52.4 MB")]
+    ("number", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (14_230, "14.2 kB"), (52_428_800, "52.4 MB"), (50_000_000, "50 MB")],
 )
 def test_sizes(number: int, text: str) -> None:
     assert size(number) == text

@@ -116,12 +116,20 @@ class TestSending:
 
 class TestTrouble:
     async def test_one_that_is_too_long_and_says_so(self, world: Api) -> None:
-        assert (await world.upload(b"x" * 100_001))[0] == 413
+        status, said = await world.upload(b"x" * 100_001)
+        assert (status, said["error"], said["message"]) == (413, "too_large", "The file is larger than 100 kB.")
         assert left(world.uploads) == []
 
     async def test_one_that_is_too_long_and_does_not_say_so(self, world: Api) -> None:
-        assert (await world.upload(pieces(b"x" * 60_000, b"x" * 60_000)))[0] == 413
+        status, said = await world.upload(pieces(b"x" * 60_000, b"x" * 60_000))
+        assert (status, said["message"]) == (413, "The file is larger than 100 kB.")
         assert left(world.uploads) == []
+
+    async def test_what_is_left_of_one_that_is_too_long_is_no_request(self, world: Api) -> None:
+        headers = {"Authorization": f"Bearer {world.tokens['operator']}", "Content-Type": "application/octet-stream"}
+        path = f"/api/v1/sessions/{key(OWN)}/files?name=x"
+        answer = await world.served.ask(path, "POST", b"x" * 100_001, headers)
+        assert (answer.status, answer.headers["Connection"]) == (413, "close")
 
     async def test_one_that_stops_half_way(self, world: Api) -> None:
         assert (await world.upload(pieces(b"x" * 20_000, b"", pause=2.0)))[0] == 408
@@ -261,10 +269,16 @@ class TestTaking:
         (place / "a").symlink_to(tmp_path / "secret")
         assert (await world.ask("GET", path))[0] == 404
 
-    async def test_a_directory_is_none(self, world: Api) -> None:
+    @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+    async def test_what_is_no_plain_file_is_none(self, world: Api, make: Any) -> None:
         path = await self.said(world, "a", content=None)
-        (world.files / path.rpartition("/")[2] / "a").mkdir(parents=True)
-        assert (await world.ask("GET", path))[0] in (404, 503)
+        place = world.files / path.rpartition("/")[2]
+        place.mkdir(parents=True)
+        make(place / "a")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(9):
+            assert (await world.ask("GET", path))[0] == 404
+        assert len(os.listdir("/proc/self/fd")) < before + 9
 
     async def test_members_take_what_is_theirs_to_see(self, world: Api) -> None:
         path = await self.said(world)

@@ -53,11 +53,16 @@ class Network(FakeTransport):
             raise failure
 
 
-def play(script: Callable[[ByEdit, Network], Awaitable[None]], limit: int = 1000, header: str = HEADER) -> None:
+def play(
+    script: Callable[[ByEdit, Network], Awaitable[None]],
+    limit: int = 1000,
+    header: str = HEADER,
+    gather: float = 0.0,
+) -> None:
     async def scene() -> None:
         network = Network(capabilities=Capabilities(edit=True, max_length=limit, edit_interval=INTERVAL))
         async with asyncio.TaskGroup() as group:
-            await script(ByEdit(8, "fake/room", network, group, header, 0.5), network)
+            await script(ByEdit(8, "fake/room", network, group, header, 0.5, gather), network)
 
     run(scene())
 
@@ -117,6 +122,68 @@ def test_the_header_is_shown_at_once_and_the_end_does_not_wait() -> None:
         assert network.times == [("send", 0), ("edit", 1)]
 
     play(script)
+
+
+def test_what_gathers_is_shown_at_once_where_something_is_to_stand_below_it() -> None:
+    async def script(reply: ByEdit, network: Network) -> None:
+        network.slow = 0.2
+        reply.text("one")
+        await asyncio.sleep(0.1)
+        assert network.times == []
+        shown = reply.flush()
+        reply.text(" two")
+        assert await asyncio.wait({shown}, timeout=5) == ({shown}, set())
+        assert network.texts() == [f"{HEADER}\n\none two"]
+        assert asyncio.get_running_loop().time() - network.began == pytest.approx(0.3)
+        reply.text(" three")
+        assert reply.flush().done()  # an edit changes no order, so it waits for its time
+        await asyncio.sleep(10)
+        assert [what for what, _ in network.times] == ["send", "edit"]
+        assert [time for _, time in network.times] == pytest.approx([0.1, 0.3 + INTERVAL])
+        await reply.close()
+
+    play(script, gather=60.0)
+
+
+@pytest.mark.parametrize("failure", [TemporaryFailure("busy", retry_after=30), TemporaryFailure("down"), OSError()])
+def test_nobody_waits_for_a_network_that_takes_nothing(failure: Exception) -> None:
+    async def script(reply: ByEdit, network: Network) -> None:
+        network.slow = 0.2
+        network.plan = [failure]
+        assert await asyncio.wait({shown := reply.flush()}, timeout=5) == ({shown}, set())
+        assert network.texts() == []
+        assert asyncio.get_running_loop().time() - network.began == pytest.approx(0.2)
+        await asyncio.sleep(0.1)
+        assert reply.flush().done()
+        assert [time for _, time in network.times] == [0.0]  # which a flush does not hasten
+        await reply.close()
+
+    play(script, gather=60.0)
+
+
+@pytest.mark.parametrize("gather", [0.0, 60.0])
+@pytest.mark.parametrize("begun", [0.0, 1.0])
+def test_nobody_waits_for_a_reply_that_is_muted(gather: float, begun: float) -> None:
+    async def script(reply: ByEdit, network: Network) -> None:
+        network.slow = 1e6
+        await asyncio.sleep(begun)
+        shown = reply.flush()
+        reply.mute()
+        before = asyncio.get_running_loop().time()
+        assert await asyncio.wait({shown, reply.flush()}, timeout=5) == ({shown}, set())
+        assert asyncio.get_running_loop().time() == before
+
+    play(script, gather=gather)
+
+
+def test_nobody_waits_for_a_reply_that_has_ended() -> None:
+    async def script(reply: ByEdit, network: Network) -> None:
+        network.slow = 1e6
+        await reply.close()
+        await asyncio.sleep(0)
+        assert reply.flush().done()
+
+    play(script, gather=60.0)
 
 
 def test_a_message_is_edited_once_per_interval_with_all_that_came() -> None:

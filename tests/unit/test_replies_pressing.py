@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 
-from bot.agents.base import PermissionOption, PermissionRequest
+from bot.agents.base import AgentRun, PermissionOption, PermissionRequest
 from bot.replies.delivery import Delivery
 from bot.replies.places import Places
 from bot.replies.writer import Replies, ReplyWriter
 from bot.runs.asking import Asking
+from bot.runs.permitting import Permitting
+from bot.runs.watch import Pulse
 from bot.store.memory import Disk, MemoryStore
 from dispatcher.model import Batch, Binding, Event, Notice, Row, RunState, StoreUnavailable
 from tests.dispatcher_world import WORDS
@@ -22,6 +25,7 @@ from transports.base import Capabilities, Outbound, PermanentFailure, TemporaryF
 ROOM = "fake/room"
 PRESSED = Capabilities(edit=True, buttons=True, max_length=200, edit_interval=1.0)
 REQUEST = PermissionRequest("p", "Bash", "cargo test", (PermissionOption("y", "Yes", "allow_once"),))
+BATCH = Batch(8, (Row(1, Event(ROOM, "fake", "", "e"), "ann", "Ann", "x", ROOM, Binding(agent="x")),))
 ANYONE = lambda question: True  # noqa: E731
 
 
@@ -50,8 +54,7 @@ class Room:
         self.delivery.poke()
 
     def ask(self) -> asyncio.Task[object]:
-        row = Row(1, Event(ROOM, "fake", "", "e"), "ann", "Ann", "x", ROOM, Binding(agent="x"))
-        return self.group.create_task(self.asking.ask(Batch(8, (row,)), "claude", "host", REQUEST))
+        return self.group.create_task(self.asking.ask(BATCH, "claude", "host", REQUEST))
 
     def answer(self, decision: str, why: str = "", by: str = "Ann") -> None:
         self.asking.answer(ROOM, decision, why, by, ANYONE)  # type: ignore[arg-type]
@@ -218,6 +221,21 @@ def test_after_a_crash_a_question_loses_its_buttons() -> None:
         assert room.fake.edits[0][1].choices == ()
 
     play(second, disk=disk)
+
+
+def test_a_question_of_the_first_moment_stands_below_the_reply() -> None:
+    async def scene(room: Room) -> None:
+        replies = Replies(Places({"fake": room.fake}), room.group, stream="edit", edit_interval=1.0)
+        writer = replies.writer(8, ROOM, "run 8")
+        permitting = Permitting(BATCH, "claude", "host", "ask", room.asking, writer, Pulse())
+        writer.text("I will test it.")
+        permitting.take(REQUEST, cast("AgentRun", None), room.group)
+        await asyncio.sleep(0.1)
+        assert (room.fake.texts()[0], room.ends[1:]) == ("run 8\n\nI will test it.", [f"{QUESTION} Allow Deny"])
+        permitting.close()
+        await writer.finish()
+
+    play(scene)
 
 
 # ---------------------------------------------------------------- stop

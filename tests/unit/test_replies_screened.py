@@ -115,6 +115,18 @@ def test_what_may_begin_a_secret_is_shown_when_a_tool_is_called() -> None:
     assert reply(use)[0].endswith(f"\n\nand {MARK}.")
 
 
+def test_what_may_begin_a_secret_is_shown_above_a_question() -> None:
+    async def use(reply: ScreenedReply, transport: FakeTransport) -> None:
+        reply.text("I know scikit, called sk-learn")
+        shown = reply.flush()
+        assert reply.answer == ["I know scikit, called ", "sk-learn"]
+        assert shown is not None
+        await shown
+        assert transport.texts() == ["run 7\n\nI know scikit, called sk-learn"]
+
+    reply(use)
+
+
 def test_at_the_end_nothing_is_held_back() -> None:
     async def use(reply: ScreenedReply, _: FakeTransport) -> None:
         reply.text("see http://localhost:3000")

@@ -148,10 +148,59 @@ def test_only_those_who_may_decide() -> None:
 def test_a_policy_decides_without_asking(policy: Any, option: str) -> None:
     async def test(world: World) -> None:
         await world.play()
-        assert world.shown == []
+        assert (world.shown, world.replies[0].flushed) == ([], [])
         assert world.agent.runs[0].answers[0][:2] == ("p1", option)
 
     live(asked(), test, permissions=Permissions(host=policy))
+
+
+def test_a_question_stands_below_what_was_said_before_it() -> None:
+    agent = FakeAgent([[Started("n1"), TextDelta("I will"), question(), TextDelta(" wait"), "answer"]])
+
+    async def test(world: World) -> None:
+        turn, _ = world.start()
+        await asyncio.sleep(0)
+        (reply,) = world.replies
+        reply.first = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(0.5)
+        assert reply.flushed == ["I will"]
+        assert (world.shown, world.asking.open(SESSION)) == ([], ())
+        reply.first.set_result(None)
+        await asyncio.sleep(0.1)
+        assert [notice.kind for notice in world.shown] == ["permission"]
+        world.asking.answer(SESSION, "once", "", "Ann", ANYONE)
+        await turn
+
+    live(agent, test)
+
+
+def test_a_reply_that_cannot_be_shown_delays_a_question_for_a_moment_only() -> None:
+    async def test(world: World) -> None:
+        turn, signal = world.start()
+        await asyncio.sleep(0)
+        world.replies[0].first = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(0.9)
+        assert world.shown == []
+        await asyncio.sleep(0.2)
+        assert len(world.asking.open(SESSION)) == len(world.shown) == 1
+        signal.request("stop")
+        await turn
+
+    live(asked(then="forever"), test)
+
+
+def test_a_stop_before_a_question_is_shown_asks_nobody() -> None:
+    async def test(world: World) -> None:
+        turn, signal = world.start()
+        await asyncio.sleep(0)
+        world.replies[0].first = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(0.5)
+        signal.request("stop")
+        assert (await turn).state is RunState.STOPPED
+        assert not world.replies[0].first.cancelled()  # it is the reply's own
+        assert world.shown == []
+
+    live(asked(then="forever"), test)
 
 
 def test_a_long_input_is_cut_and_says_so() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Annotated
 
+from aiohttp import web
 from pydantic import Field
 
+from bot.commands.phrases import size
 from bot.gateway.api import ordering
 from bot.gateway.api.fields import Number
 from bot.gateway.api.model import Answer, Backstage, Call, Content, Incoming, Problem, Route, Shown
@@ -48,6 +50,8 @@ async def upload(call: Call[UploadParams, Incoming], stage: Backstage) -> Answer
     uploads = stage.uploads
     try:
         made = await uploads.keep(caller.account, call.params.name, body.pieces(uploads.most), body.announced)
+    except web.HTTPRequestEntityTooLarge:
+        raise Problem(413, f"The file is larger than {size(uploads.most)}.") from None
     except TooMany:
         raise Problem(429, f"{AT_ONCE} files of yours are coming already.", retry_after=AGAIN) from None
     except Full:
@@ -61,7 +65,7 @@ async def upload(call: Call[UploadParams, Incoming], stage: Backstage) -> Answer
 
 async def download(call: Call[FileParams, None], stage: Backstage) -> Content:
     await visible(call.caller, call.params.key, stage)
-    said = await said_here(call.params.key, call.params.said, stage)
+    said = await said_here(call.caller, call.params.key, call.params.said, stage)
     if said.file is None:
         raise Problem(404, f"No file came with message {said.id}.")
     if not said.file.kept:

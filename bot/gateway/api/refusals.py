@@ -42,6 +42,8 @@ def told(problem: Problem) -> web.Response:
     answer = web.Response(text=text, status=problem.status, content_type="application/json")
     if problem.retry_after is not None:
         answer.headers["Retry-After"] = f"{problem.retry_after:.0f}"
+    if problem.status in CLOSES:
+        answer.force_close()
     return answer
 
 
@@ -51,6 +53,4 @@ def translated(exc: web.HTTPException) -> web.Response:
         raise exc
     answer = told(Problem(exc.status, ""))
     answer.headers.update({name: exc.headers[name] for name in _KEPT if name in exc.headers})
-    if exc.status in CLOSES:
-        answer.force_close()
     return answer

@@ -68,7 +68,7 @@ function timeline(desk, run) {
     <ol class="timeline">${points.map((point) => html`
       <li data-state=${point.state ?? ""}>
         <time>${clock(point.at)}</time> <span>${point.name}</span>
-        ${point.until ? html`<small>${duration(Math.max(0, point.until - point.at))}</small>` : nothing}
+        ${point.until - point.at > 0.01 ? html`<small>${duration(Math.max(0, point.until - point.at))}</small>` : nothing}
       </li>`)}</ol>
   `;
 }
