@@ -57,6 +57,7 @@ function page() {
   const { view } = route();
   const talks = view !== "projects" && view !== "dashboard";
   return html`
+    <button type="button" class="skip main" @click=${focusMessage}>Skip to the message</button>
     ${notice(desk)}
     <div class="frame ${talks ? "talks" : "looks"}" data-pane=${desk.pane ?? "middle"}>
       ${listView(desk, view)}

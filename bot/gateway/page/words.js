@@ -51,7 +51,7 @@ function framed(code) {
   frame.className = "code";
   code.replaceWith(frame);
   code.tabIndex = 0; // scrolls sideways, so the keyboard has to reach it
-  code.setAttribute("role", "region");
+  code.setAttribute("role", "group");
   code.setAttribute("aria-label", "Code");
   const button = document.createElement("button");
   button.type = "button";
@@ -65,7 +65,7 @@ function scrolled(table) {
   const frame = document.createElement("div");
   frame.className = "wide";
   frame.tabIndex = 0;
-  frame.setAttribute("role", "region");
+  frame.setAttribute("role", "group");
   frame.setAttribute("aria-label", "Table");
   table.replaceWith(frame);
   frame.append(table);

@@ -6,6 +6,7 @@ import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { ref } from "../vendor/lit-html/directives/ref.js";
 import { entries } from "../conversations.js";
 import { day, network, title } from "../format.js";
+import { isOver } from "../runs.js";
 import { composer, dropped, droppable } from "./composer.js";
 import { entryView } from "./entry.js";
 import { afterDrawn, paneButton } from "./frame.js";
@@ -25,9 +26,19 @@ export function conversationView(desk) {
         </div>
         ${paneButton(desk, "right", "Show details", "i")}
       </header>
+      <p class="hidden" role="status">${spoken(desk, key)}</p>
       ${keyed(key, log(desk, key))} ${runBars(desk, key)} ${isMissing(desk, key) ? nothing : keyed(key, composer(desk, key))}
     </main>
   `;
+}
+
+/** What is said aloud of an answer that grows: not each word, but that it asks, or is over. */
+function spoken(desk, key) {
+  const newest = [...desk.state.runs.values()].filter((run) => run.session === key).at(-1);
+  if (!newest) return "";
+  const who = newest.agent ?? newest.work;
+  if ([...newest.questions.values()].some((each) => each.decision === null)) return `${who} asks`;
+  return isOver(newest) ? `Run ${newest.id}: ${newest.state.replaceAll("_", " ")}` : `${who} works`;
 }
 
 function about(session) {

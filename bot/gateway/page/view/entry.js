@@ -1,6 +1,7 @@
 // One entry of a conversation: somebody's message, the bot's, or one that is on its way.
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { guard } from "../vendor/lit-html/directives/guard.js";
 import { bytes, clock, count, plain } from "../format.js";
 import { at } from "../api.js";
 import { aside, shownChoices } from "../saidparts.js";
@@ -9,9 +10,15 @@ import { markdown } from "../words.js";
 import { restore } from "./composer.js";
 import { afterDrawn, toPane } from "./frame.js";
 
+/** Made anew only where something has changed that it shows: messages are replaced, runs change. */
 export function entryView(desk, key, entry) {
   if (entry.sending) return sendingView(desk, key, entry);
-  return entry.message ? messageView(desk, key, entry.message) : saidView(desk, key, entry.said);
+  const { message, said } = entry;
+  if (message) return guard([message, desk.editing === message.id], () => messageView(desk, key, message));
+  const run = said.run === null ? undefined : desk.state.runs.get(said.run);
+  if (said.choices.length && said.run !== null && !run) desk.ask(said.run);
+  const shown = [said, run?.state, run?.tools.size, isAnswered(run), desk.pressed.has(said.id)];
+  return guard(shown, () => saidView(desk, key, said, run));
 }
 
 const narrow = matchMedia("(max-width: 1080px)"); // as in panes.css: there, the side is out of sight
@@ -50,7 +57,7 @@ function messageView(desk, key, message) {
       </div>
       <p class="foot">
         ${state ? html`<span class="state">${state}${message.reason && message.reason !== message.state && message.reason !== "stop" ? html`: ${message.reason}` : nothing}</span>` : nothing}
-        ${message.run ? html`<button type="button" class="quiet" @click=${() => look(desk, message.run)}>run ${message.run}</button>` : nothing}
+        ${message.run ? html`<button type="button" class="quiet" aria-label="Show run ${message.run}" @click=${() => look(desk, message.run)}>run ${message.run}</button>` : nothing}
         ${open ? html`
           <button type="button" class="quiet" @click=${() => edit(desk, message.id)}>Edit</button>
           <button type="button" class="quiet" @click=${() => desk.takeBack(key, message.id)}>Take back</button>` : nothing}
@@ -111,12 +118,11 @@ function takenBack(desk, key, id) {
 
 // ---------------------------------------------------------------- the bot
 
-function saidView(desk, key, said) {
-  const run = said.run === null ? undefined : desk.state.runs.get(said.run);
-  if (said.choices.length && said.run !== null && !run) desk.ask(said.run);
+function saidView(desk, key, said, run) {
   const choices = shownChoices(said, isOver(run) || isAnswered(run));
   return html`
-    <article class="entry bot ${said.kind}" aria-label="From Tugbot" data-said=${said.id} data-of-run=${said.run ?? ""}>
+    <article class="entry bot ${said.kind}" aria-label="From Tugbot" data-said=${said.id} data-of-run=${said.run ?? ""}
+      aria-live=${said.kind === "stream" && run && !isOver(run) ? "off" : "polite"}>
       <div class="bubble">
         ${said.parts.map((part) => (part.aside ? asideView(part.text, run) : html`<div class="words" dir="auto">${markdown(part.text)}</div>`))}
         ${said.file ? fileView(key, said) : nothing}
@@ -125,7 +131,7 @@ function saidView(desk, key, said) {
             <button type="button" class=${number ? "plain" : "main"} ?disabled=${desk.pressed.has(said.id)} @click=${() => desk.press(key, said.id, choice.text)}>${choice.label}</button>`)}</p>` : nothing}
       </div>
       <p class="foot">
-        ${said.run === null ? nothing : html`<button type="button" class="quiet" @click=${() => look(desk, said.run)}>run ${said.run}</button>`}
+        ${said.run === null ? nothing : html`<button type="button" class="quiet" aria-label="Show run ${said.run}" @click=${() => look(desk, said.run)}>run ${said.run}</button>`}
         <time>${clock(said.at)}</time>
       </p>
     </article>

@@ -29,7 +29,7 @@ function card(desk, project) {
       <header><h2><bdi>${project.name}</bdi></h2>
         <b class="badge" data-state=${ready ? project.container : project.state}>${ready ? project.container : project.state.replace("_", " ")}</b></header>
       <p class="sub"><bdi>${[project.stacks.join(", ") || "no tool chain", project.agent, `${project.cpus} cpu`, memory(project.memory)].filter(Boolean).join(" · ")}</bdi>
-        · used ${ago(Date.parse(project.used_at) / 1000, Date.now() / 1000)} ago</p>
+        · last used: ${ago(Date.parse(project.used_at) / 1000, Date.now() / 1000)}</p>
       ${ready ? html`${sshLine(project)} ${editors(desk, project)} ${tree(desk, project)} ${logs(desk, project)}` : nothing}
       ${desk.steers && ready ? actions(desk, project) : nothing}
     </section>
@@ -67,7 +67,8 @@ export const newProjectDialog = (desk) => html`
   <dialog id="new-project" aria-labelledby="new-project-title">
     <form @submit=${(event) => made(desk, event)}>
       <h2 id="new-project-title">New project</h2>
-      <label>Name <input name="name" required maxlength="60" autocomplete="off" placeholder="harbour" autofocus></label>
+      <label>Name <input name="name" required maxlength="60" pattern="[a-z][a-z0-9\\-]*" title="Small letters, digits and -; a letter first" autocomplete="off" placeholder="harbour" aria-describedby="name-help" autofocus></label>
+      <p class="sub" id="name-help">Small letters, digits and -</p>
       <label>Git URL <input name="git" maxlength="1000" autocomplete="off" placeholder="https://… or empty for a fresh one" aria-describedby="git-help"></label>
       <p class="sub" id="git-help">https or ssh. Never with a password inside: <code>tugbot secrets</code> keeps logins.</p>
       <label>Branch <input name="branch" maxlength="200" autocomplete="off" placeholder="the repository's own"></label>
@@ -77,7 +78,7 @@ export const newProjectDialog = (desk) => html`
       </fieldset>
       ${desk.refusal ? html`<p class="wrong" role="alert">${desk.refusal}</p>` : nothing}
       <p class="actions">
-        <button class="main">Create</button>
+        <button class="main" ?disabled=${desk.making}>Create</button>
         <button type="button" class="plain" @click=${(event) => event.target.closest("dialog").close()}>Cancel</button>
       </p>
     </form>
@@ -92,11 +93,16 @@ async function made(desk, event) {
   const key = `${desk.me.session}/${name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 40)}`;
   const wishes = { stacks: said.getAll("stacks"), session: key };
   for (const field of ["git", "branch"]) if (said.get(field).trim()) wishes[field] = said.get(field).trim();
+  desk.making = true;
+  desk.draw();
   try {
     await desk.newProject(name, wishes);
   } catch (refused) {
     desk.refusal = refused.message;
-    return desk.draw();
+    return;
+  } finally {
+    desk.making = false;
+    desk.draw();
   }
   form.reset();
   form.closest("dialog").close();

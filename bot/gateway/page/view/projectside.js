@@ -54,7 +54,7 @@ export function logs(desk, project) {
   return html`
     <details class="logs" @toggle=${(event) => event.target.open && desk.readDetail(project.name, "logs")}>
       <summary>Container's log</summary>
-      ${known?.refused ? html`<p class="sub">${known.refused}</p>` : html`<pre tabindex="0">${known?.lines?.join("\n") || "…"}</pre>`}
+      ${known?.refused ? html`<p class="sub">${known.refused}</p>` : html`<pre tabindex="0">${known?.lines ? known.lines.join("\n") || "Nothing: it speaks of errors alone." : "…"}</pre>`}
     </details>
   `;
 }

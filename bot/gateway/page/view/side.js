@@ -9,14 +9,24 @@ import { projectSide } from "./projectside.js";
 export function sideView(desk) {
   const session = desk.state.sessions.get(desk.current);
   const run = desk.shownRun;
+  if (!run) recall(desk);
   const project = desk.state.projects.get(session?.project ?? run?.project ?? "");
   return html`
     <aside class="side" aria-label="Details">
-      <header>${paneButton(desk, "middle", "Back to the conversation", "←")}<h2 class="hidden">Details</h2></header>
+      <header>${paneButton(desk, "middle", "Back to the conversation", "←")}</header>
+      <h2 class="hidden">Details</h2>
       ${run ? runCard(desk, run) : html`<p class="quietly">What a run does, and what became of it, is shown here.</p>`}
       ${project ? projectSide(desk, project) : nothing}
     </aside>
   `;
+}
+
+/** The run that the conversation ended with, where it was over before this page was opened. */
+function recall(desk) {
+  const talk = desk.state.conversations.get(desk.current);
+  const runs = talk ? [...talk.messages.values(), ...talk.said.values()].map((each) => each.run ?? 0) : [];
+  const newest = Math.max(0, ...runs);
+  if (newest) desk.ask(newest);
 }
 
 // ---------------------------------------------------------------- the run
