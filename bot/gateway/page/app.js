@@ -72,7 +72,7 @@ function navigate() {
   if (!desk.me) return;
   const { view, key } = route();
   desk.pane = "middle";
-  desk.whatsWrong = "";
+  desk.whatsWrong = desk.news = "";
   if (view === "projects") desk.readProjects();
   else if (view === "dashboard") desk.readStats();
   else desk.look(view === "s" && key ? key : desk.me.session);

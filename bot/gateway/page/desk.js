@@ -17,6 +17,8 @@ export class Desk extends Reading {
     super(draw);
     this.current = null; // the key of the conversation that is looked at
     this.begun = new Set(); // conversations of one's own in which nothing was said yet
+    this.news = ""; // what came of something, told where nothing else shows it
+    this.busy = new Map(); // what is being done to projects, by name
     this.pressed = new Set(); // messages of which a button was pressed just now
     this.run = null; // the run that is looked at; null: the newest of the conversation
     this.live = new Live(
@@ -219,10 +221,15 @@ export class Desk extends Reading {
 
   /** "start", "stop" or "rebuild". */
   projectDoes(name, what) {
+    this.busy.set(name, what);
+    this.draw();
     return this.try(async () => {
-      const { text } = await api.post(`${api.project(name)}/${what}`);
-      if (what !== "rebuild") this.whatsWrong = text;
-      await this.readProjects();
+      try {
+        this.news = (await api.post(`${api.project(name)}/${what}`)).text;
+        await this.readProjects();
+      } finally {
+        this.busy.delete(name);
+      }
     });
   }
 
@@ -232,7 +239,7 @@ export class Desk extends Reading {
   }
 
   dismiss() {
-    this.whatsWrong = "";
+    this.whatsWrong = this.news = "";
     this.draw();
   }
 

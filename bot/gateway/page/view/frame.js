@@ -2,6 +2,7 @@
 
 import { NO_ANSWER } from "../api.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { markdown } from "../words.js";
 
 export const loggedOut = () => html`
   <main class="hello">
@@ -22,7 +23,12 @@ export function notice(desk) {
       ${desk.state.trouble.map((line) => html`<p class="notice trouble">${line}</p>`)}
       ${desk.whatsWrong && !(lost && desk.whatsWrong === NO_ANSWER) ? html`
         <p class="notice wrong">
-          <span>${desk.whatsWrong}</span>
+          <span>${markdown(desk.whatsWrong, { inline: true })}</span>
+          <button type="button" class="quiet" aria-label="Dismiss" @click=${() => desk.dismiss()}>✕</button>
+        </p>` : nothing}
+      ${desk.news ? html`
+        <p class="notice">
+          <span>${markdown(desk.news, { inline: true })}</span>
           <button type="button" class="quiet" aria-label="Dismiss" @click=${() => desk.dismiss()}>✕</button>
         </p>` : nothing}
     </div>

@@ -36,9 +36,12 @@ function card(desk, project) {
   `;
 }
 
+const DOING = { start: "Starting …", stop: "Stopping …", rebuild: "Rebuilding …" };
+
 function actions(desk, project) {
+  const busy = desk.busy.get(project.name);
   const does = (what, label) => html`
-    <button type="button" class="plain" @click=${() => desk.projectDoes(project.name, what)}>${label}</button>`;
+    <button type="button" class="plain" ?disabled=${busy !== undefined} @click=${() => desk.projectDoes(project.name, what)}>${busy === what ? DOING[what] : label}</button>`;
   return html`
     <p class="actions">
       <button type="button" class="plain" @click=${() => talkAbout(desk, project)}>Talk</button>
@@ -74,6 +77,7 @@ export const newProjectDialog = (desk) => html`
       <label>Branch <input name="branch" maxlength="200" autocomplete="off" placeholder="the repository's own"></label>
       <fieldset><legend>Tool chains</legend>
         <p class="sub">None ticked: found by the files.</p>
+        ${desk.stacks ? nothing : html`<p class="sub" role="status">Reading which there are …</p>`}
         ${(desk.stacks ?? []).map((stack) => html`<label class="tick"><input type="checkbox" name="stacks" value=${stack.name}> ${stack.name}</label>`)}
       </fieldset>
       ${desk.refusal ? html`<p class="wrong" role="alert">${desk.refusal}</p>` : nothing}
