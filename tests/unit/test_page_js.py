@@ -170,3 +170,21 @@ def test_the_page_listens_to_every_event_there_is() -> None:
     assert listed
     names = re.findall(r'"([a-z.]+)"', listed[1])
     assert sorted(names) == sorted([*(kind.kind for kind in KINDS), "reset"])
+
+
+def test_all_that_the_page_begins_with_is_asked_for_at_once() -> None:
+    """Found one after another, modules would take a slow line many times as long."""
+    needed: set[str] = set()
+
+    def need(module: Path) -> None:
+        name = module.resolve().relative_to(PAGE.resolve()).as_posix()
+        if name not in needed:
+            needed.add(name)
+            for found in re.finditer(r'(?:from|import)\s*"(\.{1,2}/[^"]+)"', module.read_text()):
+                need(module.parent / found[1])
+
+    need(PAGE / "app.js")
+    index = (PAGE / "index.html").read_text()
+    asked = re.findall(r'<link rel="modulepreload" href="/assets/([^"]+)">', index)
+    assert sorted(asked) == sorted(needed - {"app.js"})
+    assert "view/chart.js" not in needed

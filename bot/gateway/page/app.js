@@ -2,7 +2,6 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { conversationView } from "./view/conversation.js";
-import { dashboardView } from "./view/dashboard.js";
 import { aboutKeys, loggedOut, notice } from "./view/frame.js";
 import { focusMessage } from "./view/composer.js";
 import { newProjectDialog, projectsView } from "./view/projects.js";
@@ -14,6 +13,8 @@ const root = document.getElementById("page");
 root.replaceChildren(); // what says that the page is loading
 let due = 0;
 let ticking = 0;
+
+let dashboard = null; // its charts are loaded when somebody wants to see them
 
 const desk = new Desk(draw);
 desk.draw = draw;
@@ -61,16 +62,26 @@ function page() {
     ${notice(desk)}
     <div class="frame ${talks ? "talks" : "looks"}" data-pane=${desk.pane ?? "middle"}>
       ${listView(desk, view)}
-      ${view === "projects" ? projectsView(desk) : view === "dashboard" ? dashboardView(desk) : conversationView(desk)}
+      ${view === "projects" ? projectsView(desk) : view === "dashboard" ? dashboardView() : conversationView(desk)}
       ${talks ? sideView(desk) : nothing}
     </div>
     ${newProjectDialog(desk)} ${aboutKeys()}
   `;
 }
 
+function dashboardView() {
+  if (dashboard) return dashboard.dashboardView(desk);
+  import("./view/dashboard.js").then((module) => {
+    dashboard = module;
+    draw();
+  });
+  return html`<main class="look"><p class="quietly" role="status">Reading …</p></main>`;
+}
+
 function navigate() {
   if (!desk.me) return;
   const { view, key } = route();
+  desk.view = view;
   desk.pane = "middle";
   desk.whatsWrong = desk.news = "";
   if (view === "projects") desk.readProjects();

@@ -6,6 +6,7 @@ import { Reading } from "./reading.js";
 import { isOver } from "./runs.js";
 import { apply, empty, talk } from "./state.js";
 
+const AGAIN = 5_000; // ms before what was not heard is said once more
 const GATHER = 400; // ms in which what has to be read anew gathers
 
 export class Desk extends Reading {
@@ -20,6 +21,7 @@ export class Desk extends Reading {
     this.news = ""; // what came of something, told where nothing else shows it
     this.busy = new Map(); // what is being done to projects, by name
     this.pressed = new Set(); // messages of which a button was pressed just now
+    this.view = ""; // "projects", "dashboard", else a conversation
     this.run = null; // the run that is looked at; null: the newest of the conversation
     this.live = new Live(
       (kind, event) => this.#told(kind, event),
@@ -65,8 +67,12 @@ export class Desk extends Reading {
   #back() {
     if (this.whatsWrong === api.NO_ANSWER) this.whatsWrong = "";
     for (const [key, here] of this.state.conversations) {
-      for (const [id, sending] of here.sending) if (sending.trouble === api.NO_ANSWER) this.sendAgain(key, id);
+      for (const id of here.sending.keys()) this.#unheard(key, id);
     }
+  }
+
+  #unheard(key, id) {
+    if (this.state.conversations.get(key)?.sending.get(id)?.trouble === api.NO_ANSWER) this.sendAgain(key, id);
   }
 
   async #refused() {
@@ -102,6 +108,7 @@ export class Desk extends Reading {
     if (what === "sessions") return this.readSessions();
     if (what === "projects") return this.readProjects();
     if (what === "health") return this.readHealth();
+    if (what === "stats") return this.view === "dashboard" && this.readStats();
     return this.readConversation(what, { anew: true });
   }
 
@@ -112,6 +119,7 @@ export class Desk extends Reading {
       if (key === this.current) this.readConversation(key, { anew: true });
       else this.state.conversations.delete(key);
     }
+    this.#reread("stats");
     this.readSessions();
     this.readProjects();
     this.readHealth();
@@ -176,6 +184,7 @@ export class Desk extends Reading {
     } catch (refused) {
       here.sending.set(id, { ...sending, trouble: refused.message });
       if (refused.status === 401) this.state.link = "out";
+      if (refused.status === 0) setTimeout(() => this.#unheard(key, id), AGAIN);
     }
     this.draw();
   }

@@ -67,7 +67,7 @@ function over(state, event) {
   ended(state, event);
   const session = state.sessions.get(event.session);
   if (session) session.running = session.running.filter((run) => run !== event.run);
-  state.stale.add("sessions");
+  state.stale.add("sessions").add("stats");
 }
 
 function counted(handler, state, event, by) {

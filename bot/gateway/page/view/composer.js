@@ -12,7 +12,7 @@ const FILES = 10;
 const drafts = new Map(); // by session: {text, files: [{file, id, trouble}]}
 
 const draft = (key) => {
-  if (!drafts.has(key)) drafts.set(key, { text: "", files: [] });
+  if (!drafts.has(key)) drafts.set(key, { text: sessionStorage.getItem(`draft ${key}`) ?? "", files: [] });
   return drafts.get(key);
 };
 
@@ -37,7 +37,7 @@ export function composer(desk, key) {
           <span aria-hidden="true">📎</span><span class="hidden">Attach files</span>
           <input type="file" multiple class="hidden" @change=${(event) => picked(desk, key, event)}>
         </label>
-        <textarea id="message" rows="1" aria-label="Message" placeholder="Message, or a command such as help" enterkeyhint="send"
+        <textarea id="message" rows="1" aria-label="Message" placeholder="Message or command" enterkeyhint="send"
           dir="auto" .value=${live(mine.text)} @input=${(event) => typed(key, event)} @keydown=${(event) => pressed(event)}
           @paste=${(event) => pasted(desk, key, event)} ${ref(grown)}></textarea>
         <button class="main" ?disabled=${sending}>Send</button>
@@ -49,6 +49,7 @@ export function composer(desk, key) {
 const chip = (desk, key, each) => html`
   <li class=${each.trouble ? "wrong" : ""}>
     <bdi>${each.file.name}</bdi> <small>${each.trouble || (each.id ? bytes(each.file.size) : "…")}</small>
+    ${each.trouble ? html`<button type="button" class="quiet" @click=${() => bring(desk, key, each)}>Try again</button>` : nothing}
     <button type="button" class="quiet" aria-label="Remove ${each.file.name}" @click=${() => {
       draft(key).files = draft(key).files.filter((other) => other !== each);
       desk.draw();
@@ -60,6 +61,7 @@ const chip = (desk, key, each) => html`
 
 function typed(key, event) {
   draft(key).text = event.target.value;
+  sessionStorage.setItem(`draft ${key}`, event.target.value); // over a reload, and a login that ended meanwhile
   grow(event.target);
 }
 
@@ -92,6 +94,7 @@ function sent(desk, key, event) {
   const text = mine.text.trim() || files.map((each) => each.file.name).join(", ");
   if (!text) return;
   drafts.delete(key);
+  sessionStorage.removeItem(`draft ${key}`);
   desk.whatsWrong = "";
   const area = event.target.querySelector("textarea");
   area.style.height = "auto";
@@ -141,13 +144,17 @@ async function attach(desk, key, files) {
   const added = files.map((file) => ({ file, id: null, trouble: "" }));
   draft(key).files.push(...added);
   desk.draw();
-  for (const each of added) {
-    try {
-      each.id = (await desk.upload(key, each.file)).id;
-    } catch (refused) {
-      each.trouble = refused.message;
-    }
-    desk.draw();
-  }
+  for (const each of added) await bring(desk, key, each);
   focusMessage();
+}
+
+async function bring(desk, key, each) {
+  each.trouble = "";
+  desk.draw();
+  try {
+    each.id = (await desk.upload(key, each.file)).id;
+  } catch (refused) {
+    each.trouble = refused.message;
+  }
+  desk.draw();
 }

@@ -56,7 +56,7 @@ function messageView(desk, key, message) {
         ${message.attachments ? html`<p class="files">📎 ${count(message.attachments, "file")}</p>` : nothing}
       </div>
       <p class="foot">
-        ${state ? html`<span class="state">${state}${message.reason && message.reason !== message.state && message.reason !== "stop" ? html`: ${message.reason}` : nothing}</span>` : nothing}
+        ${state ? html`<span class="state">${state}${message.reason && !message.run && message.reason !== "stop" ? html`: ${message.reason}` : nothing}</span>` : nothing}
         ${message.run ? html`<button type="button" class="quiet" aria-label="Show run ${message.run}" @click=${() => look(desk, message.run)}>run ${message.run}</button>` : nothing}
         ${open ? html`
           <button type="button" class="quiet" @click=${() => edit(desk, message.id)}>Edit</button>

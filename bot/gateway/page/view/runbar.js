@@ -4,6 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { duration } from "../format.js";
 import { ALIVE } from "../runs.js";
+import { focusMessage } from "./composer.js";
 
 export function runBars(desk, key) {
   const session = desk.state.sessions.get(key);
@@ -39,6 +40,7 @@ function bar(desk, run) {
 
 async function stop(desk, run) {
   run.stopping = true;
+  focusMessage(); // the button is about to go
   desk.draw();
   await desk.stopRun(run.id);
   run.stopping = false;
