@@ -508,7 +508,8 @@ class Bot:
     def _trouble(self) -> tuple[str, ...]:
         """What is wrong at this moment, a line each."""
         lacking = (self._lacking,) if self._lacking else ()
-        return (*self._talking.trouble(), *self._projects.trouble(), *lacking)
+        unwritten = (f"Nothing could be written the last time: {why}",) if (why := self._store.trouble) else ()
+        return (*unwritten, *self._talking.trouble(), *self._projects.trouble(), *lacking)
 
     def _queues(self) -> Mapping[str, int]:
         in_line = sum(each.place is not None for each in self._dispatcher.glance())

@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.commands.model import Role
 from bot.commands.registry import ROLES
 from bot.gateway.model import Caller
+from transports.web import NAME as WEB
 
 
 class Recogniser(Protocol):
@@ -22,9 +23,14 @@ class Recogniser(Protocol):
 RECOGNISER: web.AppKey[Recogniser] = web.AppKey("recogniser")
 
 
+def is_private(session: str) -> bool:
+    """Whether it is one person's alone: what somebody says on the page is said to the bot, in no room with others."""
+    return session.startswith(f"{WEB}/")
+
+
 def own_session(caller: Caller) -> str:
     """Where a caller is at home who names no other conversation. Further ones are "<own>/<name>"."""
-    return f"web/{caller.account}"
+    return f"{WEB}/{caller.account}"
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from bot.gateway.answers import refusal
-from bot.gateway.callers import own_session, require
+from bot.gateway.callers import is_private, own_session, require
 from bot.gateway.model import Caller
 from bot.happenings import Board, Entry, Fallen
 from bot.happenings.board import Lost
@@ -72,7 +72,7 @@ class View:
         if entry.session is None:
             return False
         mine = bool(self.own) and (entry.session == self.own or entry.session.startswith(f"{self.own}/"))
-        return mine or entry.project is not None
+        return mine or (entry.project is not None and not is_private(entry.session))
 
 
 def mount(app: web.Application, backstage: Backstage) -> None:

@@ -31,6 +31,7 @@ class Bounds:
     body_patience: float = BODY_PATIENCE
     headers_patience: float = HEADERS_PATIENCE
     max_hooks: int = MAX_HOOKS
+    max_connections: int | None = None  # None: as the limit of open files allows
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import resource
 import socket
 from collections.abc import Mapping
 from functools import partial
@@ -25,6 +27,7 @@ _wire = logging.getLogger("bot.gateway.wire")
 _wire.setLevel(logging.CRITICAL)
 
 ENDING = 5.0  # seconds that requests under way have when the gateway is closed
+SPARE = 128  # open files that connections leave to the rest of the bot: its agents need some
 LINGERING = 2.0  # seconds of reading on, so that who sends too much sees the answer instead of a broken connection
 
 
@@ -62,6 +65,7 @@ class Gateway:
         await runner.setup()
         assert runner.server is not None
         runner.server.request_factory = partial(app._make_request, _cls=Request)
+        _bound(runner.server, self._bounds.max_connections or _room())
         await web.SockSite(runner, self._socket).start()
         log.info("the gateway listens on %s, port %d", self._address.listen, self.port)
 
@@ -90,3 +94,19 @@ class Gateway:
             events.mount(app, parts.events)
         hooks.mount(app)
         return app
+
+
+def _bound(server: web.Server, at_most: int) -> None:
+    """Hang up on further connections: whoever holds many, and need prove nothing for that, takes files from agents."""
+    made = server.connection_made
+
+    def admitted(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        made(handler, transport)
+        if len(server.connections) > at_most:
+            asyncio.get_running_loop().call_soon(transport.abort)  # when the handler's task has begun: it needs that
+
+    server.connection_made = admitted  # type: ignore[method-assign]
+
+
+def _room() -> int:
+    return max(SPARE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE)

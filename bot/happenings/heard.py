@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Generic, TypeVar
 
 from bot.happenings.model import (
@@ -115,7 +116,7 @@ def _accepted(said: Said, receipt: Accepted) -> MessageAccepted:
         sender_name=said.sender_name,
         text=said.text,
         command=said.command,
-        attachments=said.attachments,
+        attachments=tuple(PurePath(path).name for path in said.attachments),  # where they lie is nobody's business
     )
 
 

@@ -37,7 +37,7 @@ class MessageAccepted(Happening):
     sender_name: str
     text: str
     command: bool
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()  # names of files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,11 @@ class Database:
         """Operations that wait for the writer."""
         return self._writer.depth
 
+    @property
+    def trouble(self) -> str:
+        """Why the last write failed; "": it did not."""
+        return self._writer.trouble
+
     def write(self, name: str, apply: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Raises (out of the future) StoreUnavailable, Fenced, WriteFailed."""
 

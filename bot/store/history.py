@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, case, c
 from bot.store.database import Database
 from bot.store.records import MessageRecord, RunRecord, RunsOfDay, RunsWanted, SessionRecord
 from bot.store.rows import AnyRow, settings_of
+from bot.store.rules import PRIVATE
 from bot.store.runs import found_runs, is_alive
 from bot.store.tables import is_past, is_waiting, messages, outbox, runs, sessions
 from dispatcher.model import RunState, SessionKey, State
@@ -26,7 +27,8 @@ class History:
     ) -> Sequence[SessionRecord]:
         """The latest heard first, from behind the session `after`.
 
-        `bound`: those alone that are about a project, and `own` with those below it ("<own>/…").
+        `bound`: those alone that are about a project, and `own` with those below it ("<own>/…"); with `own`, no
+        others of the page's.
         """
         wanted = _bound(own) if bound else true()
         return await self._database.read(
@@ -78,7 +80,8 @@ def _bound(own: SessionKey | None) -> ColumnElement[bool]:
     if own is None:
         return bound
     below = f"{own}/"
-    return or_(bound, sessions.c.session == own, func.substr(sessions.c.session, 1, len(below)) == below)
+    shared = and_(bound, func.substr(sessions.c.session, 1, len(PRIVATE)) != PRIVATE)
+    return or_(shared, sessions.c.session == own, func.substr(sessions.c.session, 1, len(below)) == below)
 
 
 def _page(connection: Connection, limit: int, after: SessionKey | None, wanted: ColumnElement[bool]) -> Select[Any]:

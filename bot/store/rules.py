@@ -18,6 +18,9 @@ DAY = 86_400.0  # seconds
 OVER = ("sent", "possible_repeat", "void")  # states of the outbox that nobody has to look at any more
 REPLY_LIMIT = 30_000  # characters of an answer kept in the run record
 
+# How conversations of one person alone begin: what is said on the page is said to the bot, in no room with others.
+PRIVATE = "web/"
+
 ALIVE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.STOPPING})
 
 ROWS_END: Mapping[RunState, State] = {

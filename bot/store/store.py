@@ -57,6 +57,11 @@ class Store:
         """Writes that wait for the writer."""
         return self._database.depth
 
+    @property
+    def trouble(self) -> str:
+        """Why the last write failed; "": it did not."""
+        return self._database.trouble
+
     def keepsakes(self, transport: str) -> Keepsakes:
         """What one transport remembers, its own alone."""
         return Keepsakes(self._database, transport)

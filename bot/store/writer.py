@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from typing import Any, TypeVar
 from bot.store.transaction import Apply, Write, WritingConnection, Written
 from dispatcher.model import StoreUnavailable
 
+log = logging.getLogger(__name__)
+
 V = TypeVar("V")
 T = TypeVar("T")
 
+TELLING = 60.0  # seconds between two lines of the log about writes that fail
 GROUP = 512  # operations in one transaction at most: bounds what one failure makes be repeated
 
 
@@ -39,6 +43,8 @@ class Writer:
         self._thread = thread
         self._queue: asyncio.Queue[Pending | None] = asyncio.Queue()
         self._closed = False
+        self._told = float("-inf")  # when the log was, of the loop's clock
+        self.trouble = ""  # why nothing could be written the last time; "": it was
         self._task = asyncio.create_task(self._run(), name="store writer")
 
     @property
@@ -66,8 +72,18 @@ class Writer:
         while group := await self._next_group():
             writes = [pending.write for pending in group]
             outcomes = await loop.run_in_executor(self._thread, self._connection.perform, writes)
+            self._note(outcomes)
             _settle(group, outcomes)
         await loop.run_in_executor(self._thread, self._connection.close)
+
+    def _note(self, outcomes: Sequence[Written]) -> None:
+        """Callers hear of it; the log is told now and then, for a disk that is full takes what is small enough."""
+        refused = (written.error for written in outcomes if isinstance(written.error, StoreUnavailable))
+        self.trouble = str(next(refused, ""))
+        now = asyncio.get_running_loop().time()
+        if self.trouble and now - self._told >= TELLING:
+            self._told = now
+            log.error("the store cannot be written: %s", self.trouble)
 
     async def _next_group(self) -> list[Pending]:
         """At least one operation and whatever else waits; empty at the end."""

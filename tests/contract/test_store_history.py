@@ -61,14 +61,17 @@ class TestSessions:
         """Those below it too, and none that is only written alike."""
         for number, name in enumerate(("web/api:ci", "web/api:ci/x", "web/api:cix", "web/api:CI/x", "web/api:ci_/x")):
             place.clock.now += 1
-            await put(store, command(f"o{number}", "status", name))
+            binds = {"project": "harbour"} if name == "web/api:CI/x" else {}
+            await put(store, command(f"o{number}", "status", name, **binds))
 
         async def found(**wanted: object) -> list[str]:
             return [each.session for each in await store.history.sessions(limit=9, bound=True, **wanted)]  # type: ignore[arg-type]
 
         assert await found(own="web/api:ci") == ["web/api:ci/x", "web/api:ci", BOUND]
         assert await found(own="web/api:ci", after="web/api:ci/x") == ["web/api:ci", BOUND]
-        assert await found(own="web/api:c_") == [BOUND]
+        assert await found(own="web/api:c_") == [BOUND]  # one is about a project, and still somebody else's alone
+        assert await found(own="web/api:CI") == ["web/api:CI/x", BOUND]
+        assert await found() == ["web/api:CI/x", BOUND]
         assert len(await store.history.sessions(limit=9, own="web/api:ci")) == 8
 
     async def test_what_waits_and_works_in_one(self, place: Place, store: AnyStore) -> None:

@@ -28,7 +28,7 @@ test("a run from its start to its end", () => {
   assert.deepEqual([run(world).state, run(world).running_at], ["running", 1795255262]);
   world.tell("run.ended", { run: 7, at: 1795255270, state: "succeeded", reason: "", cost: 0.5, tokens_in: 3, tokens_out: 4, killed: null });
   assert.deepEqual([run(world).state, run(world).cost, run(world).error, isOver(run(world))], ["succeeded", 0.5, null, true]);
-  assert.deepEqual([world.session.running, [...world.state.stale]], [[], ["sessions"]]);
+  assert.deepEqual([world.session.running, [...world.state.stale]], [[], ["sessions", "stats"]]);
 });
 
 test("a run that is told of again is counted once", () => {

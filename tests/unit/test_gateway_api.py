@@ -53,6 +53,18 @@ class TestWhoMayAsk:
         assert (status, said["error"]) == (403, "forbidden")
         assert said["message"]
 
+    async def test_members_see_nothing_of_what_others_say_on_the_page(self, world: Api) -> None:
+        await world.say("web/api:operator", "use harbour")
+        await world.say("web/api:operator", "hello")
+        await world.home.quiet()
+        session = key("web/api:operator")
+        number = (await world.ask("GET", "/runs"))[1]["runs"][0]["id"]
+        for path in (f"/sessions/{session}/messages", f"/sessions/{session}/transcript", f"/runs/{number}"):
+            assert (await world.ask("GET", path))[0] == 200
+            assert (await world.ask("GET", path, by="member"))[0] == 404, path
+        assert (await world.ask("GET", "/runs", by="member"))[1]["runs"] == []
+        assert (await world.ask("GET", "/sessions", by="member"))[1]["sessions"] == []
+
     async def test_members_see_what_is_about_a_project(self, world: Api) -> None:
         await spoken(world)
         await bound(world)
@@ -138,6 +150,14 @@ class TestSaying:
     async def test_another_name_stands_beside_the_callers(self, world: Api) -> None:
         await world.say("web/api:operator", "hello", name="Ada\u202e")
         assert [each.row.sender_name for each in world.home.disk.messages.values()] == ["Ada (operator)"]
+
+    @pytest.mark.parametrize("name", ["Ada" + "\u200b" * 77, "Ada " * 20, "\u202e\u2066", f"ghp_{'a' * 36}"])
+    async def test_no_name_stands_for_the_callers(self, world: Api, name: str) -> None:
+        await world.say("web/api:operator", "hello", name=name)
+        (shown,) = [each.row.sender_name for each in world.home.disk.messages.values()]
+        assert shown.endswith(" (operator)")
+        assert len(shown) <= 80
+        assert "ghp_" not in shown
 
     async def test_a_session_of_somebody_elses_is_no_session(self, world: Api) -> None:
         assert (await world.say("web/api:owner", "hello"))[0] == 404

@@ -162,7 +162,7 @@ async def test_members_hear_of_bound_sessions_alone() -> None:
 async def test_members_hear_of_their_own_conversations() -> None:
     async with world() as here, here.listen(name="mia") as stream, here.listen("?session=web/api:mia", "mia") as one:
         for session in ("web/api:mi", "web/api:miau", "web/api:ann", "web/api:ann/api:mia", "x/web/api:mia"):
-            here.board.tell(note("theirs", session, project=None))
+            here.board.tell(note("theirs", session, project="harbour" if session.startswith("web/") else None))
         here.board.tell(note("mine", "web/api:mia", project=None))
         here.board.tell(note("mine too", "web/api:mia/nightly", project=None))
         here.board.tell(note("bound"))

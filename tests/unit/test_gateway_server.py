@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
@@ -99,6 +100,25 @@ async def test_a_half_sent_body_is_given_up() -> None:
         assert b" 408 " in half
         assert b'"request_timeout"' in half
         assert (await http.ask(HEALTH)).status == 200
+
+
+async def test_who_holds_many_connections_gets_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    async with served(bounds=Bounds(max_connections=3)) as http:
+
+        async def answered() -> bool:
+            try:
+                return b" 200 OK" in await http.raw(f"GET {HEALTH} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            except ConnectionError:
+                return False
+
+        held = [await asyncio.open_connection("127.0.0.1", http.port) for _ in range(3)]
+        assert not await answered()
+        for _, writer in held:
+            writer.close()
+        while not await answered():
+            pass
+    gc.collect()  # what failed unseen is told when it is thrown away
+    assert caplog.records == []
 
 
 async def test_half_sent_headers_are_given_up() -> None:

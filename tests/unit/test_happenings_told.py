@@ -158,7 +158,7 @@ async def test_nothing_is_told_of_a_reply_that_was_muted() -> None:
 def test_messages() -> None:
     told = Told()
     heard = Heard(told)
-    said = Said(EVENT, "ann", "Ann", "hello")
+    said = Said(EVENT, "ann", "Ann", "hello", ("/data/files/web/1f/2e/plan.txt",))
     heard.queued("s", 1, "")
     heard.received(said, Duplicate(4))
     heard.received(said, Accepted(4, "harbour"))
@@ -179,6 +179,7 @@ def test_messages() -> None:
             sender_name="Ann",
             text="hello",
             command=False,
+            attachments=("plan.txt",),
         ),
         RunQueued(session="s", project="harbour", place=2, ahead="run 3"),
         MessageEdited(session="s", project="harbour", id=4, event_id="e1", text="hello!"),

@@ -94,7 +94,7 @@ async def test_neighbours_are_given_to_the_database_together(database: Database)
 
 
 async def test_a_locked_database_fails_the_group_once_and_works_afterwards(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await database.write("hurry", lambda connection: None)
     await database.write("hurry", lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=50").close())
@@ -102,9 +102,13 @@ async def test_a_locked_database_fails_the_group_once_and_works_afterwards(
     other.execute("BEGIN IMMEDIATE")
     results = await asyncio.gather(*(put(database, message(n)) for n in range(200)), return_exceptions=True)
     assert {type(result) for result in results} == {StoreUnavailable}
+    assert "locked" in database.trouble
+    await asyncio.gather(put(database, message(1)), return_exceptions=True)
     other.execute("ROLLBACK")
     other.close()
     assert isinstance(await put(database, message(1)), Accepted)
+    assert database.trouble == ""
+    assert [record.levelname for record in caplog.records] == ["ERROR"]  # once, however many callers were told
 
 
 async def test_abandoned_callers_leave_no_trace(database: Database, caplog: pytest.LogCaptureFixture) -> None:

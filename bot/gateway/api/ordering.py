@@ -10,9 +10,10 @@ from bot.errors import OperatorError, UserError
 from bot.gateway.api.model import Backstage, Problem
 from bot.gateway.callers import own_session
 from bot.gateway.model import Caller
+from bot.redact import redact
 from dispatcher.model import StoreUnavailable
 from transports.base import Ack, Inbound
-from transports.clean import clean_name
+from transports.clean import NAME_LIMIT, clean_name
 
 AWAY = "The bot is ending; ask again when it is back."
 NO_ROLE = "You have no role that this needs."
@@ -61,8 +62,11 @@ def inbound(
 
 
 def _called(caller: Caller, name: str) -> str:
-    """A name that is given stands beside the caller's own, never for it."""
-    return clean_name(f"{clean_name(name)} ({caller.name})" if name else caller.name)
+    """A name that is given stands beside the caller's own, never for it: where both are too long, it is cut."""
+    if not name:
+        return clean_name(caller.name)
+    own = f" ({clean_name(caller.name)[: NAME_LIMIT // 2]})"
+    return clean_name(redact(name)[0])[: NAME_LIMIT - len(own)].rstrip() + own
 
 
 async def ordered(

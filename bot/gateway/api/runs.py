@@ -9,6 +9,7 @@ from pydantic import Field
 
 from bot.commands import words
 from bot.commands.model import Begun, Reply, RetryResult
+from bot.gateway.api import sight
 from bot.gateway.api.fields import LINE, Key, Limit, Name, Number, maybe, moment
 from bot.gateway.api.model import Answer, Backstage, Call, Given, Problem, Route, Shown
 from bot.gateway.api.ordering import ordered
@@ -121,8 +122,9 @@ async def index(call: Call[RunsParams, None], stage: Backstage) -> Answer:
         bound=call.caller.role == "member",
     )
     found = await stage.history.runs(wanted)
-    page = [_run(record) for record in found[: params.limit]]
-    return Answer(Runs(runs=page, next=page[-1].id if len(found) > params.limit else None))
+    page = found[: params.limit]
+    seen = [_run(record) for record in page if sight.sees_run(call.caller, record)]
+    return Answer(Runs(runs=seen, next=page[-1].id if len(found) > params.limit else None))
 
 
 async def one(call: Call[RunParams, None], stage: Backstage) -> Answer:
@@ -130,9 +132,9 @@ async def one(call: Call[RunParams, None], stage: Backstage) -> Answer:
 
 
 async def visible(caller: Caller, number: int, stage: Backstage) -> RunRecord:
-    """Runs on the bot's own machine are for operators. Raises Problem."""
+    """As far as it is the caller's business. Raises Problem."""
     found = await stage.run(number)
-    if found is None or (caller.role == "member" and found.project is None):
+    if found is None or not sight.sees_run(caller, found):
         raise Problem(404, words.no_run(number))
     return found
 

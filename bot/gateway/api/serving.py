@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 from collections.abc import Awaitable, Callable
 from typing import BinaryIO
 from urllib.parse import quote
@@ -90,4 +91,9 @@ async def _given(content: Content) -> web.Response:
 
 
 def _opened(content: Content) -> BinaryIO:
-    return os.fdopen(os.open(content.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    """Raises OSError; what is no plain file is not there: a pipe in its place would hold the thread for ever."""
+    place = os.open(content.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(place).st_mode):
+        os.close(place)
+        raise FileNotFoundError(errno.ENOENT, "no plain file")
+    return os.fdopen(place, "rb")

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.gateway.api import ordering
+from bot.gateway.api import ordering, sight
 from bot.gateway.api.fields import LINE, WORD, Key, Limit, Number, moment
 from bot.gateway.api.model import Answer, Backstage, Call, Given, Problem, Route, Shown
 from bot.gateway.api.receipts import StopReceipt, receipt
-from bot.gateway.callers import own_session
+from bot.gateway.callers import is_private, own_session
 from bot.gateway.model import Caller
 from bot.store.records import MessageRecord, SessionRecord
 from dispatcher.model import Mode, State
@@ -123,14 +123,15 @@ async def messages(call: Call[MessagesParams, None], stage: Backstage) -> Answer
     await visible(call.caller, call.params.key, stage)
     limit = call.params.limit
     found = await stage.history.messages(call.params.key, limit=limit + 1, before=call.params.before)
-    page = [shown(record) for record in found[:limit]]
-    return Answer(Messages(messages=page, next=page[-1].id if len(found) > limit else None))
+    page = found[:limit]
+    seen = [each for each in page if each.project is not None or sight.sees_all(call.caller, call.params.key)]
+    return Answer(Messages(messages=[shown(each) for each in seen], next=page[-1].id if len(found) > limit else None))
 
 
 async def visible(caller: Caller, key: str, stage: Backstage) -> SessionRecord:
     """A session, as far as it is the caller's business. Raises Problem."""
     found = await stage.history.session(key)
-    if found is None or not (caller.role != "member" or found.settings.project or ordering.owns(caller, key)):
+    if found is None or not (sight.sees_all(caller, key) or (found.settings.project and not is_private(key))):
         raise Problem(404, "There is no such session.")
     return found
 

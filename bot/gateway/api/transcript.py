@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.gateway.api import ordering
+from bot.gateway.api import ordering, sight
 from bot.gateway.api.fields import Limit, Number, maybe, moment
 from bot.gateway.api.model import LARGEST, Answer, Backstage, Call, Given, Problem, Route, Shown
 from bot.gateway.api.sessions import Message, SessionParams, Taken, shown, taken, visible
+from bot.gateway.model import Caller
 from bot.store.records import MessageRecord
 from bot.transcript import model as words
 
@@ -102,7 +103,7 @@ async def page(call: Call[TranscriptParams, None], stage: Backstage) -> Answer:
     messages = await stage.history.messages(key, limit=limit + 1, before=cursor.message)
     said = await stage.transcript.page(key, limit=limit + 1, before=cursor.said)
     merged = _merged(messages, said)
-    entries = [_entry(each) for each in merged[:limit]]
+    entries = [_entry(each) for each in await sight.seen(call.caller, key, merged, limit, stage)]
     after = str(_after(cursor, messages, said, merged[:limit])) if len(merged) > limit else None
     return Answer(Transcript(entries=entries, next=after))
 
@@ -169,16 +170,16 @@ async def press(call: Call[SessionParams, Pressed], stage: Backstage) -> Answer:
     """As a button of any chat: what it says is said, and which message it is under goes with it."""
     key, choice = call.params.key, call.body.choice
     await visible(call.caller, key, stage)
-    said = await said_here(key, call.body.said, stage)
+    said = await said_here(call.caller, key, call.body.said, stage)
     if choice not in [each.text for each in said.choices]:
         raise Problem(409, "There is nothing of that kind to press under it now.", error="not_there")
     return taken(await stage.receive(ordering.inbound(call.caller, key, said.target, choice, answers=said.key)))
 
 
-async def said_here(key: str, number: int, stage: Backstage) -> words.Said:
+async def said_here(caller: Caller, key: str, number: int, stage: Backstage) -> words.Said:
     """Raises Problem."""
     said = await stage.transcript.get(number)
-    if said is None or said.session != key:
+    if said is None or said.session != key or not await sight.sees(caller, said, stage):
         raise Problem(404, f"There is no message {number} of the bot's here.")
     return said
 

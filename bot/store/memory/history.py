@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot.store.memory.disk import Disk, StoredMessage
 from bot.store.memory.writer import MemoryWriter
 from bot.store.records import MessageRecord, RunRecord, RunsOfDay, RunsWanted, SessionRecord
-from bot.store.rules import ALIVE
+from bot.store.rules import ALIVE, PRIVATE
 from dispatcher.model import RunState, SessionKey
 
 DAY = 86_400  # seconds
@@ -87,7 +87,8 @@ class MemoryHistory:
 
 def _is_bound(record: SessionRecord, own: SessionKey | None) -> bool:
     mine = own is not None and (record.session == own or record.session.startswith(f"{own}/"))
-    return mine or record.settings.project is not None
+    shared = own is None or not record.session.startswith(PRIVATE)
+    return mine or (shared and record.settings.project is not None)
 
 
 def _day(day: int, ended: Sequence[RunRecord]) -> RunsOfDay:
