@@ -64,6 +64,7 @@ export function title(session, own) {
   if (key === own) return session.project ?? "You and Tugbot";
   if (key.startsWith(`${own}/`)) return key.slice(own.length + 1);
   if (session.project) return session.project;
+  if (key === "console/local") return "The console";
   const [, ...rest] = key.split("/");
   return plain(rest.join("/") || key);
 }

@@ -118,13 +118,15 @@ function takenBack(desk, key, id) {
 
 // ---------------------------------------------------------------- the bot
 
+const ASIDES = new Set(["header", "tool"]); // messages of networks that cannot edit, so that each is one of its own
+
 function saidView(desk, key, said, run) {
   const choices = shownChoices(said, isOver(run) || isAnswered(run));
   return html`
     <article class="entry bot ${said.kind}" aria-label="From Tugbot" data-said=${said.id} data-of-run=${said.run ?? ""}
       aria-live=${said.kind === "stream" && run && !isOver(run) ? "off" : "polite"}>
       <div class="bubble">
-        ${said.parts.map((part) => (part.aside ? asideView(part.text, run) : html`<div class="words" dir="auto">${markdown(part.text)}</div>`))}
+        ${said.parts.map((part) => (part.aside || ASIDES.has(said.kind) ? asideView(part.text, run) : html`<div class="words" dir="auto">${markdown(part.text)}</div>`))}
         ${said.file ? fileView(key, said) : nothing}
         ${choices.length ? html`
           <p class="choices">${choices.map((choice, number) => html`
