@@ -179,8 +179,8 @@ export class Desk extends Reading {
     const files = sending.files.map((file) => file.id);
     try {
       const taken = await api.post(`${api.at(key)}/messages`, { text: sending.text, event_id: id, files });
-      if (taken.refused || taken.duplicate) here.sending.delete(id); // it is in the inbox; its event tells the rest
-      if (taken.refused) this.whatsWrong = taken.refused;
+      if (taken.refused) here.sending.set(id, { ...sending, trouble: taken.refused, final: true });
+      else if (taken.duplicate) here.sending.delete(id); // it is in the inbox, and was told of
     } catch (refused) {
       here.sending.set(id, { ...sending, trouble: refused.message });
       if (refused.status === 401) this.state.link = "out";

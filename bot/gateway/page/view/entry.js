@@ -101,7 +101,7 @@ function sendingView(desk, key, { key: entry, sending }) {
       <p class="foot">
         ${sending.trouble
           ? html`<span class="state wrong">Not sent. ${sending.trouble}</span>
-              <button type="button" class="plain" @click=${() => desk.sendAgain(key, id)}>Try again</button>
+              ${sending.final ? nothing : html`<button type="button" class="plain" @click=${() => desk.sendAgain(key, id)}>Try again</button>`}
               <button type="button" class="plain" @click=${() => takenBack(desk, key, id)}>Edit</button>
               <button type="button" class="quiet" @click=${() => desk.giveUp(key, id)}>Discard</button>`
           : html`<span class="state">sending …</span>`}
