@@ -10,11 +10,13 @@ import pytest
 
 from bot.projects.model import Owner
 from tests import docker_world
+from tests.browser_bot import page_bot, visit
+from tests.browser_world import visits
 from tests.docker_world import ROOT, Authority, Projects, workshop
 from tests.matrix_world import synapse
 from tests.slack_fake import ANN, BOB, SlackServer
 
-__all__ = ["synapse"]
+__all__ = ["page_bot", "synapse", "visit", "visits"]
 
 KEPT = "tugbot-tests/base"
 
