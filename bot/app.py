@@ -67,7 +67,7 @@ from bot.store.store import Store
 from bot.talking import Talking
 from bot.timings import Timings
 from dispatcher.core import Dispatcher
-from dispatcher.model import Binding, Event, Fenced, Notice
+from dispatcher.model import Binding, Event, Fenced, Message, Notice, Receipt
 from transports.base import Hook, Hooked, Status, Transport
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Bot:
         # On the page, people are who they are elsewhere: nobody has an account of its own there.
         chats = tuple(name for name in self._transports if name != networks.WEB)
         self._door = Door(self._roll, lambda: chats, self._tell_operator)
-        self._retries = Retries(store.schedule, self._dispatcher.submit, Binding(agent=staff.default), self._barred)
+        self._retries = Retries(store.schedule, self._resubmit, Binding(agent=staff.default), self._barred)
 
     # ------------------------------------------------------------ parts
 
@@ -355,6 +355,7 @@ class Bot:
             trouble=self._trouble,
             strangers=lambda: self._door.turned_away,
             edits=self._places.edits,
+            repeated=self._heard.repeated,
         )
         hearing = Hearing(
             Ambient(await self._store.sessions.all()), lambda session: bool(self._asking.open(session)), self._busy
@@ -385,6 +386,11 @@ class Bot:
     def _busy(self, session: str) -> bool:
         chores = (chore.job.session for chore in self._chores.live.values())
         return session in self._dispatcher.live_sessions() or session in chores
+
+    async def _resubmit(self, message: Message) -> Receipt:
+        receipt = await self._dispatcher.submit(message)
+        self._heard.repeated(message, receipt)
+        return receipt
 
     def _barred(self, item: Scheduled) -> Notice | None:
         event = Event(item.session, item.transport, item.account, item.event_id)

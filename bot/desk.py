@@ -44,6 +44,7 @@ from dispatcher.model import (
     Message,
     Notice,
     Outcome,
+    Receipt,
     Refused,
     RunState,
     Stopped,
@@ -77,6 +78,7 @@ class FrontDesk:
         trouble: Callable[[], tuple[str, ...]],  # what is wrong at this moment, a line each
         strangers: Callable[[], int],  # messages turned away since the start
         edits: Callable[[str], bool],  # whether messages of ours to a target can be changed
+        repeated: Callable[[Message, Receipt], None] = lambda message, receipt: None,  # a message is said once more
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
@@ -95,6 +97,7 @@ class FrontDesk:
         self._trouble = trouble
         self._strangers = strangers
         self._edits = edits
+        self._repeated = repeated
         self._default = default
         self._max_waiting = max_waiting
         self._announced = announced
@@ -263,6 +266,7 @@ class FrontDesk:
             needs_project=barred(self._role(asker), event, asker.target),
         )
         receipt = await self._store.inbox.put(message, max_waiting=self._max_waiting, refusal=None)
+        self._repeated(message, receipt)
         self._dispatcher.go(asker.session)
         if isinstance(receipt, Refused):
             return RetryResult("refused", record.id, reason=receipt.reason)

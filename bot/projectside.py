@@ -11,7 +11,7 @@ from bot.agents.base import Launcher
 from bot.commands.model import Asker, Names
 from bot.errors import UserError
 from bot.projectdesk import ProjectDesk
-from bot.projects import inspection
+from bot.projects import hardening, inspection
 from bot.projects.engine import Engine
 from bot.projects.errors import NotReady
 from bot.projects.gitrun import GitRunner
@@ -62,7 +62,7 @@ class ProjectSide:
         protocols = tuple(settings.protocols)
         self.shop = Workshop(
             engine=self.engine,
-            images=Images(self.engine, images),
+            images=Images(self.engine, images, hardening.labels(install, "git")),  # of a role that is throwaway
             git=GitRunner(self.engine, install, protocols, settings.proxy),
             registry=around.registry,
             data=around.data,

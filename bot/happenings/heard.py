@@ -17,7 +17,7 @@ from bot.happenings.model import (
     Tell,
     nobody,
 )
-from dispatcher.model import Accepted, Event, Observer, Receipt, Refused, SessionKey, State
+from dispatcher.model import Accepted, Event, Message, Observer, Receipt, Refused, SessionKey, State
 
 REMEMBERED = 10_000
 
@@ -73,6 +73,10 @@ class Heard:
             self._messages.put(said.event, receipt)
             self._projects.put(session, receipt.project)
             self._tell(_accepted(said, receipt))
+
+    def repeated(self, message: Message, receipt: Receipt) -> None:
+        """What `retry` says once more."""
+        self.received(Said(message.event, message.sender, message.sender_name, message.text), receipt)
 
     def changed(self, event: Event, text: str | None) -> None:
         """A waiting message was edited; None: taken back."""

@@ -81,9 +81,9 @@ class Engine:
         finally:
             build.cancel()
 
-    async def read_file(self, image: str, path: str) -> Mapping[str, str]:
+    async def read_file(self, image: str, path: str, labels: Mapping[str, str]) -> Mapping[str, str]:
         """The text files at `path` in an image, by name; empty where there is nothing. Nothing is run."""
-        return await self._do(lambda sdk: sdk.read_files(image, path))
+        return await self._do(lambda sdk: sdk.read_files(image, path, labels))
 
     # ------------------------------------------------------------ containers
 

@@ -41,8 +41,11 @@ class Tool:
 
 
 class Images:
-    def __init__(self, engine: Engine, settings: ImageSettings) -> None:
+    def __init__(self, engine: Engine, settings: ImageSettings, labels: Mapping[str, str] | None = None) -> None:
+        """`labels`: of containers that are made to look into images, so that one that a crash left is known as ours."""
         self._engine = engine
+        self._labels = labels or {}
+        self._tools: dict[str, tuple[Tool, ...]] = {}  # by tag; what a tag means never changes
         self._settings = settings
         self._building: dict[str, _Build] = {}
 
@@ -90,10 +93,15 @@ class Images:
 
     async def tools(self, tag: str) -> tuple[Tool, ...]:
         """What is in an image, as its layers reported it."""
-        found = await self._engine.read_file(tag, TOOLS)
-        return tuple(
-            _tool(stack, line) for stack, text in sorted(found.items()) for line in text.splitlines() if "\t" in line
-        )
+        if tag not in self._tools:
+            found = await self._engine.read_file(tag, TOOLS, self._labels)
+            self._tools[tag] = tuple(
+                _tool(stack, line)
+                for stack, text in sorted(found.items())
+                for line in text.splitlines()
+                if "\t" in line
+            )
+        return self._tools[tag]
 
     async def _recipes(self, names: Iterable[str], owner: Owner, told: Told, pull: bool = True) -> Sequence[Recipe]:
         known = self.stacks()

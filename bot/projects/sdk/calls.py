@@ -104,9 +104,9 @@ class Sdk:
             raise
         return True
 
-    def read_files(self, image: str, path: str) -> Mapping[str, str]:
+    def read_files(self, image: str, path: str, labels: Mapping[str, str]) -> Mapping[str, str]:
         api = self._client().api
-        made = api.create_container(image, command=["-"], network_disabled=True)["Id"]
+        made = api.create_container(image, command=["-"], network_disabled=True, labels=dict(labels))["Id"]
         try:
             pieces, _ = api.get_archive(made, path)
             return _untar(b"".join(pieces))
