@@ -142,7 +142,7 @@ class WitnessedRuns:
 
 
 class Reply(Protocol):
-    """bot.replies.writer.ReplyWriter"""
+    """bot.replies.writer.ReplyWriter, or whoever stands around it."""
 
     answer: list[str]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from bot.agents.base import ToolCall
+from bot.happenings.witness import Reply
 from bot.hidden import shown
 from bot.replies.screen import Screen
 from dispatcher.model import Notice
@@ -18,26 +18,6 @@ from dispatcher.model import Notice
 GATHERED = 0.05  # seconds that words gather behind the first, for to look through each few letters costs more
 ENOUGH = 8_000  # characters that do not wait for it
 MOMENT = 1.0  # seconds without a further word; then a few letters are shown, even if a secret may begin so
-
-
-class Reply(Protocol):
-    """bot.replies.writer.ReplyWriter, or whoever stands around it."""
-
-    answer: list[str]
-
-    def text(self, delta: str) -> None: ...
-
-    def tool(self, call: ToolCall) -> None: ...
-
-    def line(self, text: str, key: str, ended: bool) -> None: ...
-
-    def notice(self, text: str) -> None: ...
-
-    def flush(self) -> asyncio.Future[None] | None: ...
-
-    def mute(self) -> None: ...
-
-    async def finish(self, footer: str = "", trouble: str = "") -> tuple[Notice, ...]: ...
 
 
 class ScreenedReply:

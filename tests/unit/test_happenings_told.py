@@ -36,7 +36,7 @@ from bot.projects.model import ProjectState
 from bot.runs.asking import Asking
 from bot.runs.progress import Progress
 from bot.talking import STEADY, Talking
-from dispatcher.model import Accepted, Batch, Binding, Duplicate, Event, Outcome, Refused, Row, RunState
+from dispatcher.model import Accepted, Batch, Binding, Duplicate, Event, Message, Outcome, Refused, Row, RunState
 from tests.transport_fake import until
 from tests.turns_world import FakeReply, question
 from tests.virtual_time import run as run_virtually
@@ -187,6 +187,26 @@ def test_messages() -> None:
         MessageRetracted(session="s", id=None, event_id="of an earlier start"),
         MessageRefused(session="s", id=5, event_id="e1", reason="too long"),
         MessagesAnswered(session="s", ids=(6,), state="failed", text="1 run"),
+    ]
+
+
+def test_a_message_that_retry_says_once_more_is_one_like_any_other() -> None:
+    told = Told()
+    again = Message(Event("s", "matrix", "me", "retry/7"), "@ann", "Ann", "mend it", "matrix/!r", default=Binding())
+    heard = Heard(told.append)
+    heard.repeated(again, Accepted(8, "harbour"))
+    heard.repeated(again, Duplicate(8))
+    assert told == [
+        MessageAccepted(
+            session="s",
+            project="harbour",
+            id=8,
+            event_id="retry/7",
+            sender="@ann",
+            sender_name="Ann",
+            text="mend it",
+            command=False,
+        )
     ]
 
 
