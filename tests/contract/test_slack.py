@@ -595,6 +595,7 @@ async def test_p1_a_slow_refresh_leaves_no_connection_that_nobody_reads(world: W
         await reconnects(world, slack)
 
 
+@pytest.mark.slow
 async def test_many_refreshes_and_refused_handshakes_settle(world: World, slack: FakeSlack) -> None:
     async with world.running():
         slack.refuse_handshakes(2)
@@ -607,6 +608,7 @@ async def test_many_refreshes_and_refused_handshakes_settle(world: World, slack:
         assert (slack.connected, len(slack.calls("apps.connections.open"))) == (1, asked)
 
 
+@pytest.mark.slow
 async def test_a_refused_handshake_is_tried_with_a_new_ticket(world: World, slack: FakeSlack) -> None:
     async with world.running():
         slack.refuse_handshakes(2)
@@ -616,6 +618,7 @@ async def test_a_refused_handshake_is_tried_with_a_new_ticket(world: World, slac
         await reconnects(world, slack)
 
 
+@pytest.mark.slow
 async def test_a_refused_handshake_of_a_refresh_is_tried_with_a_new_ticket(world: World, slack: FakeSlack) -> None:
     async with world.running():
         slack.refuse_handshakes(1)
