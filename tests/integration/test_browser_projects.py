@@ -16,6 +16,7 @@ from tests.browser_world import PHONE, Visits
 from tests.docker_world import BUILD, Projects, docker
 from tests.hostile_words import IMAGE
 from tests.integration.test_projects import HTTPS, served
+from tests.transport_fake import until
 
 pytestmark = pytest.mark.integration
 
@@ -135,4 +136,5 @@ async def test_making_one_is_stopped_and_leaves_nothing(served: Projects, bot: P
     assert await visit.findings() == []
     docker("unpause", server)
     assert (await bot.ask("GET", "/projects"))[1]["projects"] == []
-    assert not docker("ps", "-aq", "--filter", f"label=tugbot.install={served.install}")
+    # The form has asked which tool chains there are, and images are looked into with containers that are never started.
+    await until(lambda: not docker("ps", "-aq", "--filter", f"label=tugbot.install={served.install}"), 30)
