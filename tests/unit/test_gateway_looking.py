@@ -12,6 +12,7 @@ import pytest
 
 from bot.gateway.api.errands import AT_MOST, Errands
 from bot.projects.errors import EngineRefused, EngineUnreachable, NotReady
+from bot.projects.inspection import Tree
 from dispatcher.model import Outcome, RunState, StoreUnavailable
 from tests.api_world import Api, api
 from tests.transport_fake import until
@@ -40,6 +41,16 @@ class TestInspecting:
         assert (status, said) == (200, {"lines": ["Accepted publickey for dev"]})
         for lines in ("0", "201", "x"):
             assert (await world.ask("GET", f"/projects/harbour/logs?lines={lines}"))[1]["field"] == "lines"
+
+    async def test_no_secret_is_shown(self, world: Api) -> None:
+        key = f"ghp_{'a1B2' * 9}"
+        world.found.lines = (f"token={key}",)
+        world.found.tree_ = Tree("main", f"3f1c2ab {key}", (f"?? {key}.txt",), ())
+        for what in ("tree", "logs"):
+            status, said = await world.ask("GET", f"/projects/harbour/{what}")
+            assert status == 200
+            assert key not in str(said)
+            assert "[secret]" in str(said)
 
     async def test_the_way_in(self, world: Api) -> None:
         status, said = await world.ask("GET", "/projects/harbour/editors", by="member")

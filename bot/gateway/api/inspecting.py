@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, TypeVar
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from bot.gateway.api.containers import PATIENCE
 from bot.gateway.api.model import Answer, Backstage, Call, Problem, Route, Shown
 from bot.gateway.api.ordering import word
 from bot.gateway.api.projects import ProjectParams
+from bot.hidden import shown
 from bot.projects.errors import EngineUnreachable, NoSuchProject
 
 T = TypeVar("T")
@@ -59,14 +60,18 @@ class Editors(Shown):
 
 async def tree(call: Call[ProjectParams, None], stage: Backstage) -> Answer:
     found = await _found(stage, lambda: stage.insight.tree(call.params.name))
-    return Answer(
-        Tree(branch=found.branch, commit=found.commit, changed=list(found.changed), unpushed=list(found.unpushed))
-    )
+    changed, unpushed = _shown(found.changed), _shown(found.unpushed)
+    return Answer(Tree(branch=shown(found.branch), commit=shown(found.commit), changed=changed, unpushed=unpushed))
 
 
 async def logs(call: Call[LogsParams, None], stage: Backstage) -> Answer:
     found = await _found(stage, lambda: stage.insight.logs(call.params.name, call.params.lines))
-    return Answer(Logs(lines=list(found)))
+    return Answer(Logs(lines=_shown(found)))
+
+
+def _shown(lines: Iterable[str]) -> list[str]:
+    """What a repository or a container says may hold what the bot has given it."""
+    return [shown(line) for line in lines]
 
 
 async def editors(call: Call[ProjectParams, None], stage: Backstage) -> Answer:
