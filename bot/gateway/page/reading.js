@@ -91,14 +91,13 @@ export class Reading {
     this.draw();
   }
 
-  /** Reads what the side shows of a project: "tree", "editors", "logs", "detail". */
+  /** Reads what the side shows of a project: "tree", "editors", "logs". */
   readDetail(name, what) {
-    const path = what === "detail" ? api.project(name) : `${api.project(name)}/${what}`;
     return this.try(async () => {
       const known = this.details.get(name) ?? {};
       this.details.set(name, { ...known, [what]: { reading: true, ...known[what] } });
       this.draw();
-      const found = await api.get(path).catch((refused) => ({ refused: refused.message }));
+      const found = await api.get(`${api.project(name)}/${what}`).catch((refused) => ({ refused: refused.message }));
       this.details.set(name, { ...this.details.get(name), [what]: found });
     });
   }

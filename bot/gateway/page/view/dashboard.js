@@ -1,6 +1,6 @@
 // The last two weeks at a glance.
 
-import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { html } from "../vendor/lit-html/lit-html.js";
 import { ref } from "../vendor/lit-html/directives/ref.js";
 import { cost, duration } from "../format.js";
 import { bars } from "./chart.js";
@@ -62,5 +62,4 @@ const table = (days) => html`
       </table>
     </div>
   </details>
-  ${nothing}
 `;
